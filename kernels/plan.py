@@ -1,0 +1,252 @@
+"""Plans: which score entries an attention kernel computes, as tensors.
+
+Query row `t` of `T` stands at position `S - T + t` of the `S` keys, so one plan type serves prefill (`T == S`),
+chunked prefill (`T < S`) and decode (`T == 1`); every plan is causal. Plans hold int32 index lists padded to a common
+length and the counts that say how much of each list is real: entries past a count are 0 and mean nothing. Lists are
+sorted, hold no index twice, and lie on the device of q and k; no plan needs a host sync to be run. `H` is the number
+of query heads, or of KV heads where the query heads of a group share their selection.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def causal_entries(queries: int, keys: int) -> int:
+    """Count the score entries of full causal attention of the last `queries` of `keys` positions (one head)."""
+    return queries * keys - queries * (queries - 1) // 2
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(ABC):
+    """What to compute for `queries` (T) rows over `keys` (S) columns of every head."""
+
+    queries: int
+    keys: int
+
+    @property
+    def offset(self) -> int:
+        """Position of the first query row."""
+        return self.keys - self.queries
+
+    @abstractmethod
+    def computed(self) -> Tensor:
+        """Causal score entries that the plan covers, each (query, key) pair counted once, `[B, H]` int64."""
+
+    @abstractmethod
+    def _cover(self, rows: Tensor) -> Tensor:
+        """Entries covered in the query rows `rows` `[n]`, causality aside, `[B, H, n, S]` bool."""
+
+    def density(self) -> Tensor:
+        """Return computed entries / entries of full causal attention, `[B, H]` float64."""
+        return self.computed().double() / causal_entries(self.queries, self.keys)
+
+    def mask(self, start: int, stop: int) -> Tensor:
+        """Return what rows `start` to `stop` (excluded) see, `[B, H, stop - start, S]` bool, causality included."""
+        cover = self._cover(torch.arange(start, stop, device=self.device))
+        return cover & causal_mask(start, stop, self.offset, self.keys, self.device)
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the plan's tensors lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class FullPlan(Plan):
+    """Every causal entry, of `batch` x `heads` heads: dense attention as a plan."""
+
+    batch: int
+    heads: int
+    on: torch.device
+
+    @property
+    def device(self) -> torch.device:  # noqa: D102
+        return self.on
+
+    def computed(self) -> Tensor:  # noqa: D102
+        return torch.full((self.batch, self.heads), causal_entries(self.queries, self.keys), device=self.on)
+
+    def _cover(self, rows: Tensor) -> Tensor:
+        return rows.new_ones(self.batch, self.heads, len(rows), self.keys, dtype=torch.bool)
+
+
+@dataclass(frozen=True, eq=False)
+class BlockPlan(Plan):
+    """Key blocks to compute for each query block.
+
+    Query block `r` holds rows `r * query_block` and on (counted from the first row, not from position 0); key block
+    `c` holds keys `c * key_block` and on. `indices` `[B, H, R, M]` lists key blocks, ascending; `counts` `[B, H, R]`.
+    A listed block is computed whole, less what causality forbids, and holds at least one allowed entry.
+    """
+
+    query_block: int
+    key_block: int
+    indices: Tensor
+    counts: Tensor
+
+    @property
+    def device(self) -> torch.device:  # noqa: D102
+        return self.indices.device
+
+    def computed(self) -> Tensor:  # noqa: D102
+        rows = torch.arange(self.indices.shape[2], device=self.device)
+        length = (self.queries - rows * self.query_block).clamp(max=self.query_block)[:, None]  # [R, 1]
+        first = self.indices.long() * self.key_block  # [B, H, R, M]
+        width = (self.keys - first).clamp(max=self.key_block)
+        visible = self.offset + rows[:, None] * self.query_block - first + 1  # keys of the block the first row sees
+        entries = _ramp_sum(visible, length, width)
+        return torch.where(self.valid(), entries, 0).sum((2, 3))
+
+    def valid(self) -> Tensor:
+        """Which entries of `indices` are real, `[B, H, R, M]` bool."""
+        return torch.arange(self.indices.shape[-1], device=self.device) < self.counts[..., None]
+
+    def _cover(self, rows: Tensor) -> Tensor:
+        row = rows // self.query_block
+        picked, inverse = torch.unique_consecutive(row, return_inverse=True)
+        valid, indices = self.valid()[:, :, picked], self.indices[:, :, picked].long()
+        blocks = _bitmap(indices, valid, -(-self.keys // self.key_block))  # [B, H, rows, C]
+        return blocks[:, :, inverse].repeat_interleave(self.key_block, -1)[..., : self.keys]
+
+
+@dataclass(frozen=True, eq=False)
+class VerticalSlashPlan(Plan):
+    """Whole columns, and bands of diagonals, the latter in steps of `query_block` rows.
+
+    Rows come in blocks of `query_block` (a divisor or multiple of a kernel's tile; 1 means exact diagonals), counted
+    from the first row. The block whose first row stands at position `p` sees the keys `p + starts[i]` to `p + ends[i]`
+    (excluded) for every band `i`: `starts`, `ends` `[B, H, N]`, ascending and disjoint, `bands` `[B, H]` their count.
+    It also sees the keys `columns` `[B, H, M]`, of which `column_counts` `[B, H]` are real. A column inside a band is
+    counted and computed once. Causality and key 0 cut both short.
+    """
+
+    query_block: int
+    columns: Tensor
+    column_counts: Tensor
+    starts: Tensor
+    ends: Tensor
+    bands: Tensor
+
+    @property
+    def device(self) -> torch.device:  # noqa: D102
+        return self.columns.device
+
+    def band_table(self) -> Tensor:
+        """Return `[B, H, S + query_block]` bool: entry `i` says if key `p + i - S` is in a band of the block at `p`."""
+        size = self.keys + self.query_block
+        valid = torch.arange(self.starts.shape[-1], device=self.device) < self.bands[..., None]
+        edge = torch.zeros(*self.starts.shape[:2], size + 1, dtype=torch.int32, device=self.device)
+        step = valid.to(torch.int32)
+        edge.scatter_add_(2, (self.starts.long() + self.keys).clamp(0, size), step)
+        edge.scatter_add_(2, (self.ends.long() + self.keys).clamp(0, size), -step)
+        return edge.cumsum(2)[..., :size] > 0
+
+    def column_table(self) -> Tensor:
+        """Return which keys are kept columns, `[B, H, S]` bool."""
+        valid = torch.arange(self.columns.shape[-1], device=self.device) < self.column_counts[..., None]
+        return _bitmap(self.columns.long(), valid, self.keys)
+
+    def computed(self) -> Tensor:  # noqa: D102
+        table = self.band_table()
+        first = torch.arange(0, self.queries, self.query_block, device=self.device)  # first row of each block [R]
+        length = (self.queries - first).clamp(max=self.query_block)
+        first = first + self.offset
+        before = torch.nn.functional.pad(table.long().cumsum(-1), (1, 0))  # covered entries left of i
+        upto = torch.nn.functional.pad(before[..., self.keys + 1 :].cumsum(-1), (1, 0))  # summed over a block's rows
+        total = upto[..., length].sum(-1) - (before[..., self.keys - first] * length).sum(-1)
+        for part in range(0, len(first), _ROWS_AT_ONCE):  # bounds memory: rows x columns of one part at a time
+            start, rows = first[part : part + _ROWS_AT_ONCE, None], length[part : part + _ROWS_AT_ONCE, None]
+            column = self.columns.long()[:, :, None]  # [B, H, 1, M]
+            place = (column - start + self.keys).clamp(max=table.shape[-1] - 1)
+            covered = table.gather(2, place.flatten(2)).view(place.shape)
+            seen = (start + rows - torch.maximum(column, start)).clamp(min=0)
+            valid = torch.arange(column.shape[-1], device=self.device) < self.column_counts[..., None]
+            total += torch.where(valid[:, :, None] & ~covered, seen, 0).sum((2, 3))
+        return total
+
+    def _cover(self, rows: Tensor) -> Tensor:
+        start = rows // self.query_block * self.query_block + self.offset
+        place = torch.arange(self.keys, device=self.device) - start[:, None] + self.keys
+        in_band = self.band_table()[:, :, place.clamp(max=self.keys + self.query_block - 1)]
+        return in_band | self.column_table()[:, :, None]
+
+
+@dataclass(frozen=True, eq=False)
+class PagePlan(Plan):
+    """Decode: pages of `page` keys for the one query row. `pages` `[B, H, M]`, ascending; `counts` `[B, H]`."""
+
+    page: int
+    pages: Tensor
+    counts: Tensor
+
+    @property
+    def device(self) -> torch.device:  # noqa: D102
+        return self.pages.device
+
+    def valid(self) -> Tensor:
+        """Which entries of `pages` are real, `[B, H, M]` bool."""
+        return torch.arange(self.pages.shape[-1], device=self.device) < self.counts[..., None]
+
+    def computed(self) -> Tensor:  # noqa: D102
+        width = (self.keys - self.pages.long() * self.page).clamp(max=self.page)
+        return torch.where(self.valid(), width, 0).sum(-1)
+
+    def _cover(self, rows: Tensor) -> Tensor:
+        kept = _bitmap(self.pages.long(), self.valid(), -(-self.keys // self.page))
+        kept = kept.repeat_interleave(self.page, -1)[..., : self.keys]
+        return kept[:, :, None].expand(-1, -1, len(rows), -1)
+
+
+@dataclass(frozen=True, eq=False)
+class TokenPlan(Plan):
+    """Decode: single keys for the one query row. `tokens` `[B, H, M]`, ascending; `counts` `[B, H]`.
+
+    Also what an eviction method keeps of a prompt of `keys` tokens, as a token generated next sees it.
+    """
+
+    tokens: Tensor
+    counts: Tensor
+
+    @property
+    def device(self) -> torch.device:  # noqa: D102
+        return self.tokens.device
+
+    def valid(self) -> Tensor:
+        """Which entries of `tokens` are real, `[B, H, M]` bool."""
+        return torch.arange(self.tokens.shape[-1], device=self.device) < self.counts[..., None]
+
+    def computed(self) -> Tensor:  # noqa: D102
+        return self.counts.long()
+
+    def _cover(self, rows: Tensor) -> Tensor:
+        kept = _bitmap(self.tokens.long(), self.valid(), self.keys)
+        return kept[:, :, None].expand(-1, -1, len(rows), -1)
+
+
+_ROWS_AT_ONCE = 64
+
+
+def causal_mask(start: int, stop: int, offset: int, keys: int, device: torch.device) -> Tensor:
+    """Return which keys rows `start` to `stop` may see if row 0 is at position `offset`, `[stop - start, S]` bool."""
+    position = torch.arange(start, stop, device=device)[:, None] + offset
+    return torch.arange(keys, device=device) <= position
+
+
+def _ramp_sum(first: Tensor, length: Tensor, width: Tensor) -> Tensor:
+    """Sum `clamp(first + i, 0, width)` over `i < length`."""
+
+    def below(x: Tensor) -> Tensor:  # the sum of clamp(j, 0, width) over j < x
+        inside = x.clamp(min=0).minimum(width + 1)
+        return inside * (inside - 1) // 2 + (x - width - 1).clamp(min=0) * width
+
+    return below(first + length) - below(first)
+
+
+def _bitmap(indices: Tensor, valid: Tensor, size: int) -> Tensor:
+    """`[..., M]` indices to `[..., size]` bool, ignoring those not `valid`."""
+    table = torch.zeros(*indices.shape[:-1], size + 1, dtype=torch.bool, device=indices.device)
+    table.scatter_(-1, torch.where(valid, indices, size), True)
+    return table[..., :size]
