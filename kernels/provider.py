@@ -1,0 +1,68 @@
+"""Which implementations of attention over a plan there are: a registry of kernels by plan type and provider."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from nl_tasks.kernels.plan import Plan
+
+PROVIDERS = ("fa4", "triton", "flex", "torch")  # fastest first: the order in which "auto" asks
+
+
+class AttentionKernel(Protocol):
+    """Attention of `q` `[B, Hq, T, D]` over `k`, `v` `[B, Hkv, S, D]` along a plan.
+
+    Returns the output `[B, Hq, T, D]` in q's dtype and the natural logarithm of each row's softmax denominator
+    `[B, Hq, T]` float32.
+    """
+
+    def __call__(  # noqa: D102
+        self, q: Tensor, k: Tensor, v: Tensor, plan: Plan, *, scale: float
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered kernel and the test that says whether it can run given inputs."""
+
+    run: Callable[..., tuple[Tensor, Tensor]]
+    usable: Callable[[Tensor, Plan], bool]
+
+
+_KERNELS: dict[tuple[type[Plan], str], Entry] = {}
+
+
+def kernel(
+    plan_type: type[Plan], provider: str, usable: Callable[[Tensor, Plan], bool] = lambda q, plan: True
+) -> Callable[[Callable[..., tuple[Tensor, Tensor]]], Callable[..., tuple[Tensor, Tensor]]]:
+    """Register the decorated kernel for `plan_type`; `usable(q, plan)` says whether it can run an input.
+
+    Raises ValueError for a provider that is not in `PROVIDERS`.
+    """
+    if provider not in PROVIDERS:
+        raise ValueError(f"provider={provider!r} is out of range: one of {', '.join(PROVIDERS)}")
+
+    def add(run: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
+        _KERNELS[plan_type, provider] = Entry(run, usable)
+        return run
+
+    return add
+
+
+def find_kernel(q: Tensor, plan: Plan, provider: str) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Return the kernel of `provider`, or with "auto" the fastest that can run `plan` on q's device.
+
+    Raises ValueError for an unknown provider, and for one that cannot run this plan or input.
+    """
+    if provider not in ("auto", *PROVIDERS):
+        raise ValueError(f"provider={provider!r} is out of range: auto, {', '.join(PROVIDERS)}")
+    for name in PROVIDERS if provider == "auto" else (provider,):
+        entry = _KERNELS.get((type(plan), name))
+        if entry and entry.usable(q, plan):
+            return entry.run
+    raise ValueError(
+        f"provider={provider!r} cannot run a {type(plan).__name__} on {q.device.type} with head dim {q.shape[-1]} "
+        f"in {q.dtype}; provider='torch' runs all of ours"
+    )
