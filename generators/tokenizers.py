@@ -1,4 +1,4 @@
-"""Tokenizers by name: `tekken`, `tiktoken:o200k_base`.
+"""Tokenizers by name: `tekken`, `tiktoken:o200k_base`, `Qwen/Qwen2.5-7B-Instruct`, `./folder`, `gguf:FILE`.
 
 tokenizer = load_tokenizer("tekken")
 tokenizer.count_prompt("Who sold the red lantern?")
@@ -20,12 +20,27 @@ def load_tokenizer(name: str) -> Tokenizer:
 
     Raises ValueError, in one line, for a name that is unknown or whose files cannot be had.
     """
+    kind, _, rest = name.partition(":")
     if name == "tekken":
         return load_tekken()
-    kind, _, rest = name.partition(":")
     if kind == "tiktoken":
         return load_tiktoken(rest)
-    raise ValueError(f"unknown tokenizer {name!r}: known are tekken and tiktoken:NAME")
+    # Imported where they are needed: a worker that counts with tekken saves their memory
+    if kind == "gguf":
+        from nl_tasks.generators.tokenizer_gguf import load_gguf
+
+        return load_gguf(rest)
+    if Path(name).expanduser().is_dir() or name.startswith((".", "/", "~", "\\")):
+        from nl_tasks.generators.tokenizer_hf import load_folder
+
+        return load_folder(name)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        from nl_tasks.generators.tokenizer_hf import load_from_hub
+
+        return load_from_hub(name)
+    raise ValueError(
+        f"unknown tokenizer {name!r}: give tekken, tiktoken:NAME, gguf:FILE, a local folder or a Hub id (owner/name)"
+    )
 
 
 def slug(name: str) -> str:
