@@ -38,6 +38,10 @@ class Tokenizer(ABC):
     def count_reference(self, prompt: str, *, chat: bool = True) -> int:
         """Count what `count_prompt` counts with the library the tokenizer belongs to: slower, and beyond doubt."""
 
+    def leading_bos(self, prompt: str, *, chat: bool = True) -> int:
+        """Count the BOS tokens a model reads before all else: 0 if the tokenizer has none, more than 1 is a mistake."""
+        return 0
+
     def count_fragments(self, fragments: Sequence[str]) -> np.ndarray:
         """Tokens of each fragment alone, as `count` has them: int64 `[len(fragments)]`."""
         return np.fromiter(map(self.count, fragments), dtype=np.int64, count=len(fragments))

@@ -51,6 +51,7 @@ class HuggingFaceTokenizer(Tokenizer):
         self._library.no_truncation()
         self._library.no_padding()
         self.has_chat_template = self._template is not None
+        self._bos_id = self._library.token_to_id(special_tokens.get("bos_token", ""))
         self._added_around = self._library.num_special_tokens_to_add(is_pair=False)
         self._surrogate = build_surrogate(file, self._library, probe)
         decisive = [added, special_tokens if source else {}, source]
@@ -88,8 +89,16 @@ class HuggingFaceTokenizer(Tokenizer):
 
     def count_reference(self, prompt: str, *, chat: bool = True) -> int:
         """Count what `count_prompt` counts with the tokenizers library."""
+        return len(self._encode(prompt, chat))
+
+    def leading_bos(self, prompt: str, *, chat: bool = True) -> int:
+        """Count the BOS tokens that what a model reads begins with."""
+        ids = self._encode(prompt, chat).ids
+        return next((i for i, token_id in enumerate(ids) if token_id != self._bos_id), len(ids))
+
+    def _encode(self, prompt: str, chat: bool) -> tokenizers.Encoding:
         templated = chat and self._template is not None
-        return len(self._library.encode(self._read_by_model(prompt, chat), add_special_tokens=not templated))
+        return self._library.encode(self._read_by_model(prompt, chat), add_special_tokens=not templated)
 
     def _read_by_model(self, prompt: str, chat: bool) -> str:
         return self._template.render(prompt) if chat and self._template else prompt

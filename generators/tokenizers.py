@@ -30,7 +30,7 @@ def load_tokenizer(name: str) -> Tokenizer:
         from nl_tasks.generators.tokenizer_gguf import load_gguf
 
         return load_gguf(rest)
-    if Path(name).expanduser().is_dir() or name.startswith((".", "/", "~", "\\")):
+    if (name and Path(name).expanduser().is_dir()) or name.startswith((".", "/", "~", "\\")):
         from nl_tasks.generators.tokenizer_hf import load_folder
 
         return load_folder(name)
