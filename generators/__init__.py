@@ -1,1 +1,23 @@
-"""Placeholder docstring, replaced by the folder's owner."""
+"""Tasks and the text they are made of: `get_task("story_multihop").sample(...)`."""
+
+from nl_tasks.generators import story_filtering, story_multihop, story_retrieval
+from nl_tasks.generators.lengths import format_length, parse_length
+from nl_tasks.generators.sample import Evidence, Sample
+from nl_tasks.generators.task import Task, get_task, register, task_types
+from nl_tasks.generators.tokenizers import Tokenizer, load_tokenizer
+
+__all__ = [
+    "Evidence",
+    "Sample",
+    "Task",
+    "Tokenizer",
+    "format_length",
+    "get_task",
+    "load_tokenizer",
+    "parse_length",
+    "register",
+    "story_filtering",
+    "story_multihop",
+    "story_retrieval",
+    "task_types",
+]

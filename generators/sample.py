@@ -1,7 +1,6 @@
 """One sample: a prompt of exactly `target_tokens` tokens, its gold answers and where the evidence stands."""
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,9 +51,8 @@ class Sample:
 
 
 def content_hash(prompt: str, answers: list[str]) -> str:
-    """SHA-256 (hex) of a prompt and its gold answers, the value of the column `sha256`."""
-    text = json.dumps([prompt, answers], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    """SHA-256 (hex) of the prompt and its gold answers, joined by NUL characters: the column `sha256`."""
+    return hashlib.sha256("\0".join([prompt, *answers]).encode()).hexdigest()
 
 
 def sample_id(task: str, target_tokens: int, seed: int, index: int) -> str:

@@ -1,7 +1,7 @@
 """What a task is: a frozen dataclass whose fields are its knobs, and a pure function from names to a sample.
 
-    task = get_task("story_multihop", hops=2)
-    sample = task.sample(seed=43, index=7, length=131072, tokenizer=load_tokenizer("tekken"))
+task = get_task("story_multihop", hops=2)
+sample = task.sample(seed=43, index=7, length=131072, tokenizer=load_tokenizer("tekken"))
 """
 
 import difflib
@@ -9,14 +9,14 @@ import json
 import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 
 from nl_tasks.generators.fitting import Draft, fit
 from nl_tasks.generators.randomness import Key
-from nl_tasks.generators.sample import Sample
+from nl_tasks.generators.sample import Sample, content_hash, sample_id
 from nl_tasks.generators.tokenizers import Tokenizer
 
 _TASKS: dict[str, type["Task"]] = {}
@@ -41,7 +41,7 @@ class Task(ABC):
         """The name of the scorer that judges answers, as `nl_tasks.scoring` registers it."""
 
     @abstractmethod
-    def draft(self, key: Key, index: int) -> Draft:
+    def draft(self, key: Key) -> Draft:
         """The sample before its length is known: what is asked, and a context that can grow."""
 
     @property
@@ -55,7 +55,29 @@ class Task(ABC):
 
     def sample(self, *, seed: int, index: int, length: int, tokenizer: Tokenizer) -> Sample:
         """Sample `index` at exactly `length` tokens. Raises ValueError naming the smallest length that can hold it."""
-        return fit(self, seed=seed, index=index, length=length, tokenizer=tokenizer)
+        fitted = fit(self.draft(self.key(seed, index)), length, tokenizer)
+        return Sample(
+            id=sample_id(self.name, length, seed, index),
+            task=self.name,
+            index=index,
+            seed=seed,
+            version=self.version,
+            prompt=fitted.prompt,
+            question=fitted.question,
+            answers=fitted.answers,
+            metric=self.metric,
+            target_tokens=length,
+            num_tokens=length,
+            tokenizer=tokenizer.name,
+            depths=fitted.depths,
+            evidence=fitted.evidence,
+            params=self.params,
+            sha256=content_hash(fitted.prompt, fitted.answers),
+        )
+
+    def smallest_length(self, *, seed: int, indices: Iterable[int], tokenizer: Tokenizer) -> int:
+        """The fewest tokens that can hold every one of the samples `indices`."""
+        return max(self.draft(self.key(seed, index)).smallest(tokenizer) for index in indices)
 
     def require(self, field: str, allowed: bool, expected: str) -> None:
         """Raise ValueError naming field, value and `expected` unless `allowed`; for use in `__post_init__`."""

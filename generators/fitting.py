@@ -1,0 +1,100 @@
+"""To the token: fill a draft with the text around its evidence until the prompt has exactly the tokens asked for.
+
+The draft adds up what its sentences cost and stops a little short; sentences of the right sizes close the gap; the
+whole prompt is then counted once with the tokenizer. Where that count disagrees (a tokenizer that does not split at
+spaces), the difference is added to the gap and other sentences are tried.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nl_tasks.generators.sample import Evidence
+from nl_tasks.generators.tokenizers import Tokenizer
+
+MARGIN = 48
+"""Tokens: any gap at least this wide can be closed with padding sentences."""
+
+_ATTEMPTS = 24
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A finished prompt and what belongs to it."""
+
+    prompt: str
+    question: str
+    answers: list[str]
+    evidence: list[Evidence]
+    depths: list[float]
+
+
+class Body(ABC):
+    """A draft arranged for one length: `tokens` in all so far, and `padding_costs` int64 `[n]` of sentences to add."""
+
+    tokens: int
+    padding_costs: np.ndarray
+
+    @abstractmethod
+    def finish(self, padding: Sequence[int]) -> Fitted:
+        """The prompt with the padding sentences of these numbers added."""
+
+
+class Draft(ABC):
+    """A sample whose length is still open; `chat` says whether a chat template is to be counted."""
+
+    chat: bool
+
+    @abstractmethod
+    def smallest(self, tokenizer: Tokenizer) -> int:
+        """The fewest tokens that can hold the sample."""
+
+    @abstractmethod
+    def body(self, length: int, tokenizer: Tokenizer) -> Body:
+        """The largest arrangement that leaves at least `MARGIN` of `length` tokens."""
+
+
+def fit(draft: Draft, length: int, tokenizer: Tokenizer) -> Fitted:
+    """The draft at exactly `length` tokens. Raises ValueError naming the smallest length if it does not fit."""
+    smallest = draft.smallest(tokenizer)
+    if length < smallest:
+        raise ValueError(f"length {length} is too short for this task: the smallest that works is {smallest}")
+    body = draft.body(length, tokenizer)
+    gap = length - body.tokens
+    for attempt in range(_ATTEMPTS):
+        fitted = body.finish(close_gap(body.padding_costs, gap, skip=attempt))
+        counted = tokenizer.count_prompt(fitted.prompt, chat=draft.chat)
+        if counted == length:
+            return fitted
+        gap += length - counted
+    raise ValueError(f"tokenizer {tokenizer.name!r} gives no prompt of exactly {length} tokens; please report this")
+
+
+def close_gap(costs: np.ndarray, gap: int, skip: int = 0) -> list[int]:
+    """Numbers of sentences whose costs sum to `gap`: the first ones, then two or three that fit what is left.
+
+    `skip` leaves out that many of the solutions. Raises ValueError if no choice fits.
+    """
+    chosen: list[int] = []
+    left = gap
+    for number, cost in enumerate(costs.tolist()):
+        if left - cost < MARGIN:
+            break
+        chosen.append(number)
+        left -= cost
+    for third in [0, *costs[len(chosen) :].tolist()]:
+        spare = np.arange(len(chosen), len(costs))
+        start = [] if third == 0 else [int(spare[int(np.flatnonzero(costs[spare] == third)[0])])]
+        spare = np.setdiff1d(spare, start)
+        singles = [[int(i)] for i in spare[costs[spare] == left - third]]
+        sums = costs[spare][:, None] + costs[spare][None, :]
+        pairs = [[int(spare[i]), int(spare[j])] for i, j in np.argwhere(np.triu(sums == left - third, 1))]
+        solutions = pairs + singles
+        if left == third:
+            solutions.append([])
+        if len(solutions) > skip:
+            return chosen + start + solutions[skip]
+        skip -= len(solutions)
+    raise ValueError(f"no padding sentences sum to {gap} tokens")

@@ -1,0 +1,228 @@
+"""A story of exactly the length asked for: evidence chapters at their depths, filler chapters around them."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+import numpy as np
+
+from nl_tasks.generators import story_lines
+from nl_tasks.generators.fitting import MARGIN, Body, Draft, Fitted
+from nl_tasks.generators.randomness import Key
+from nl_tasks.generators.sample import Evidence
+from nl_tasks.generators.story_costs import StoryCosts, heading, story_costs
+from nl_tasks.generators.story_ledger import Chapter, Ledger
+from nl_tasks.generators.story_text import ORDER, StoryText
+from nl_tasks.generators.task import Task
+from nl_tasks.generators.tokenizers import Tokenizer
+
+_CONTEXT = "\0"
+_PROBE_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Evidence chapters that stand together, and how deep in the story they stand, 0 to 1."""
+
+    depth: float
+    chapters: tuple[Chapter, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task asks once chapter numbers are known, and the evidence: (evidence row, column, role) each."""
+
+    question: str
+    answers: list[str]
+    evidence: list[tuple[int, str, str]]
+    variables: dict[str, Any]
+
+
+Ask = Callable[[Ledger, list[int]], Asked]
+"""From the ledger and the chapter numbers (from 1) of the evidence rows to what is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryTask(Task):
+    """Base of the story tasks (arXiv 2504.17768, section 3.2): knobs of the world and of the prompt.
+
+    Attributes:
+        protagonist: One or more capitalised words, the hero's name.
+        style: `chat` for a user message, `plain` for base models: no chat template, an answer cue at the end.
+    """
+
+    dataset = "sparse-frontier/story"
+    protagonist: str = "Tamsin"
+    style: Literal["chat", "plain"] = "chat"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a knob out of range."""
+        words = self.protagonist.split(" ")
+        named = all(word.isascii() and word.isalpha() and word.istitle() for word in words)
+        self.require("protagonist", named, "capitalised words of letters, as Tamsin or Mary Ann")
+        self.require("style", self.style in ("chat", "plain"), "chat or plain")
+
+    @property
+    def density(self) -> float:
+        """Share of filler chapters in which the protagonist buys something."""
+        return 1.0
+
+    @abstractmethod
+    def scenes(self, key: Key) -> list[Scene]:
+        """The evidence chapters; rows are numbered through all scenes in this order."""
+
+    @abstractmethod
+    def ask(self, key: Key, ledger: Ledger, numbers: list[int]) -> Asked:
+        """What is asked, given the chapter number of each evidence row."""
+
+    def draft(self, key: Key) -> Draft:
+        """The sample before its length is known."""
+        return StoryDraft(self, key)
+
+
+class StoryDraft(Draft):
+    """A story sample whose length is still open."""
+
+    def __init__(self, task: StoryTask, key: Key) -> None:
+        self._task, self._key = task, key
+        self.chat = task.style == "chat"
+        self.scenes = task.scenes(key)
+        self.chapters = [chapter for scene in self.scenes for chapter in scene.chapters]
+
+    def smallest(self, tokenizer: Tokenizer) -> int:
+        """The fewest tokens: the evidence chapters alone, and room to close the gap."""
+        return self._arrange(0, self._text(0, tokenizer), tokenizer).tokens + MARGIN
+
+    def body(self, length: int, tokenizer: Tokenizer) -> Body:
+        """As many filler chapters as fit."""
+        bare = self.smallest(tokenizer)
+        count = len(self.chapters)
+        sizes = self._text(_PROBE_ROWS, tokenizer).tokens[count:] + 8
+        wanted = int(max(0, length - bare) / sizes.mean() * 1.03) + 8
+        text = self._text(wanted, tokenizer)
+        costs = story_costs(tokenizer).headings(count + wanted)[count:] + text.tokens[count:]
+        fillers = int(np.searchsorted(np.cumsum(costs), length - bare, side="right"))
+        while True:
+            body = self._arrange(fillers, self._text(wanted, tokenizer), tokenizer)
+            over = body.tokens + MARGIN - length
+            if over <= 0:
+                return body
+            fillers -= 1 + int(over / sizes.max())
+
+    def _text(self, fillers: int, tokenizer: Tokenizer) -> StoryText:
+        ledger = Ledger(self._key, self._task.protagonist, self._task.density, self.chapters, fillers)
+        return StoryText(ledger, self._task.protagonist, story_costs(tokenizer))
+
+    def _arrange(self, fillers: int, text: StoryText, tokenizer: Tokenizer) -> "StoryBody":
+        return StoryBody(self._task, self._key, text, place(self.scenes, fillers), tokenizer)
+
+
+class StoryBody(Body):
+    """A story with its chapters in order; padding sentences are still to be added."""
+
+    def __init__(self, task: StoryTask, key: Key, text: StoryText, order: np.ndarray, tokenizer: Tokenizer) -> None:
+        self._text, self._order = text, order
+        costs = story_costs(tokenizer)
+        text.tell(order)
+        rows = int(np.sum([len(scene.chapters) for scene in task.scenes(key)]))
+        self._position = np.empty(int(order.max()) + 1, dtype=np.int64)
+        self._position[order] = np.arange(len(order))
+        self._asked = task.ask(key, text.ledger, (self._position[:rows] + 1).tolist())
+        self._frame = _frame(task, self._asked)
+        frame_tokens = _frame_tokens(self._frame, costs, tokenizer, task.style == "chat")
+        self.tokens = frame_tokens + int(text.tokens[order].sum() + costs.headings(len(order)).sum())
+        words = key.stream("padding").words(256, story_lines.PADDING.draws)
+        self._padding, self.padding_costs = text.padding(words)
+        self._host = key.stream("padding host").words(256)
+
+    def finish(self, padding: Sequence[int]) -> Fitted:
+        """The prompt, with padding sentences in chapters anywhere."""
+        hosts: dict[int, str] = {}
+        for number in padding:
+            row = int(self._order[int(self._host[number]) * len(self._order) >> 32])
+            hosts[row] = hosts.get(row, "") + self._padding[number]
+        parts = [self._headings()]
+        blank = [""] * len(self._order)
+        for column in ORDER:
+            if column == "padding":
+                parts.append([hosts.get(row, "") for row in self._order.tolist()])
+            else:
+                texts = self._text.columns.get(column)
+                parts.append(blank if texts is None else texts[self._order].tolist())
+        chapters = list(map("".join, zip(*parts)))
+        before, after = self._frame
+        start = len(before)
+        context = "".join(chapters)[2:]
+        starts = np.cumsum([0, *map(len, chapters)]) - 2 + start
+        evidence, depths = [], []
+        for row, column, role in self._asked.evidence:
+            position = int(self._position[row])
+            at = int(starts[position])
+            span = chapters[position]
+            begin = 2
+            end = len(span)
+            if column != "chapter":
+                place_in = ORDER.index(column) + 1
+                begin = sum(len(part[position]) for part in parts[:place_in])
+                line = parts[place_in][position]
+                end = begin + len(line)
+                begin += len(line) - len(line.lstrip())
+            evidence.append(Evidence(at + begin, at + end, role))
+            depths.append(round(((at + begin + at + end) / 2 - start) / len(context), 6))
+        prompt = "".join((before, context, after))
+        return Fitted(prompt, self._asked.question, self._asked.answers, evidence, depths)
+
+    def _headings(self) -> list[str]:
+        return [heading(number) for number in range(1, len(self._order) + 1)]
+
+
+def place(scenes: Sequence[Scene], fillers: int) -> np.ndarray:
+    """Rows in story order, int64 `[rows]`: each scene at its depth, fillers between; scenes stay whole."""
+    sizes = [len(scene.chapters) for scene in scenes]
+    count = sum(sizes)
+    total = count + fillers
+    firsts = np.cumsum([0, *sizes])
+    ranked = sorted(range(len(scenes)), key=lambda number: scenes[number].depth)
+    starts: dict[int, int] = {}
+    free = 0
+    for number in ranked:
+        middle = scenes[number].depth * total - (sizes[number] - 1) / 2
+        starts[number] = max(free, int(middle))
+        free = starts[number] + sizes[number]
+    limit = total
+    for number in reversed(ranked):
+        starts[number] = min(starts[number], limit - sizes[number])
+        limit = starts[number]
+    order = np.full(total, -1, dtype=np.int64)
+    for number in ranked:
+        order[starts[number] : starts[number] + sizes[number]] = np.arange(firsts[number], firsts[number + 1])
+    order[order < 0] = np.arange(count, total)
+    return order
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    folder = Path(__file__).parent / "prompts"
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+
+
+def _frame(task: StoryTask, asked: Asked) -> tuple[str, str]:
+    """The prompt before and after the story."""
+    template = _templates().get_template(f"{task.name}.jinja")
+    text = template.render(
+        task=task, hero=task.protagonist, question=asked.question, context=_CONTEXT, **asked.variables
+    )
+    before, _, after = text.strip().partition(_CONTEXT)
+    return before, after
+
+
+def _frame_tokens(frame: tuple[str, str], costs: StoryCosts, tokenizer: Tokenizer, chat: bool) -> int:
+    opening = heading(1)
+    prompt = frame[0] + opening[2:] + frame[1]
+    return tokenizer.count_prompt(prompt, chat=chat) - int(costs.headings(1)[0])
