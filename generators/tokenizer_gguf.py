@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from nl_tasks.generators.tokenizer_hf import HuggingFaceTokenizer
+from nl_tasks.generators.tokenizer_hf import HuggingFaceTokenizer, first_line
 
 
 def load_gguf(path: str) -> HuggingFaceTokenizer:
@@ -42,8 +42,7 @@ def _convert(path: str, file: Path, folder: Path) -> None:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     except Exception as error:  # whatever a broken or foreign file leads to
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise ValueError(f"tokenizer 'gguf:{path}' cannot be read: {reason}") from error
+        raise ValueError(f"tokenizer 'gguf:{path}' cannot be read: {first_line(error)}") from error
     folder.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder.parent))
     try:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 
+from nl_tasks.generators.added_tokens import add_tokens
 from nl_tasks.generators.chat_template import ChatTemplate, find_chat_template
 from nl_tasks.generators.tokenizer_base import Tokenizer
 from nl_tasks.generators.tokenizer_surrogate import build_surrogate
@@ -25,7 +26,6 @@ FILES = [
     "chat_template.jinja",
     "chat_template.json",
 ]
-NAMED_TOKENS = [f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")]
 
 
 class HuggingFaceTokenizer(Tokenizer):
@@ -42,12 +42,12 @@ class HuggingFaceTokenizer(Tokenizer):
         try:
             self._library = tokenizers.Tokenizer.from_file(str(file))
             config = _read_json(folder / "tokenizer_config.json")
-            special_tokens, added = _add_tokens(self._library, config, _read_json(folder / "special_tokens_map.json"))
+            special_tokens, added = add_tokens(self._library, config, _read_json(folder / "special_tokens_map.json"))
             source = find_chat_template(folder, config)
             self._template = ChatTemplate(source, special_tokens) if source else None
             probe = self._read_by_model("What did Ann buy in Oslo?\n\n", chat=True)
         except Exception as error:  # the library raises bare Exceptions
-            raise ValueError(f"tokenizer {name!r}: {error}") from error
+            raise ValueError(f"tokenizer {name!r}: {first_line(error)}") from error
         self._library.no_truncation()
         self._library.no_padding()
         self.has_chat_template = self._template is not None
@@ -129,10 +129,9 @@ def load_from_hub(name: str) -> HuggingFaceTokenizer:
     try:
         folder = snapshot_download(name, allow_patterns=FILES)
     except Exception as error:  # of many families: HTTP, files, offline mode
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise ValueError(
             f"tokenizer {name!r} is no local folder and could not be had from the Hub "
-            f"({type(error).__name__}: {reason}); without network use tekken, a local folder, gguf:FILE, "
+            f"({type(error).__name__}: {first_line(error)}); without network use tekken, a local folder, gguf:FILE, "
             "or tiktoken:NAME where its file is cached"
         ) from error
     finally:
@@ -141,26 +140,10 @@ def load_from_hub(name: str) -> HuggingFaceTokenizer:
     return HuggingFaceTokenizer(name, Path(folder))
 
 
+def first_line(error: Exception) -> str:
+    """What is wrong, in one line, whatever a library had to say."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _read_json(file: Path) -> dict[str, Any]:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
-def _add_tokens(
-    library: tokenizers.Tokenizer, config: dict[str, Any], token_map: dict[str, Any]
-) -> tuple[dict[str, str], list[str]]:
-    """Add the tokens that only the configuration knows, as transformers does; return the named ones and those added."""
-    if "added_tokens_decoder" not in config:
-        config = {**config, **token_map}
-    named = {key: _content(config[key]) for key in NAMED_TOKENS if config.get(key)}
-    known = {token.content for token in library.get_added_tokens_decoder().values()}
-    configured = sorted(config.get("added_tokens_decoder", {}).items(), key=lambda item: int(item[0]))
-    tokens = [tokenizers.AddedToken(**token) for _, token in configured if token["content"] not in known]
-    known.update(token.content for token in tokens)
-    tokens += [tokenizers.AddedToken(content, special=True) for content in sorted({*named.values()} - known)]
-    for token in tokens:
-        library.add_special_tokens([token]) if token.special else library.add_tokens([token])
-    return named, [repr(token) for token in tokens]
-
-
-def _content(token: str | dict[str, Any]) -> str:
-    return token if isinstance(token, str) else token["content"]

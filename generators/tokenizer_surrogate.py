@@ -5,33 +5,42 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import tiktoken
 import tokenizers
 
+from nl_tasks.generators.byte_level import BYTE_OF, characters_with, merge_ranks
 from nl_tasks.generators.split_pattern import split_pattern
 from nl_tasks.generators.tokenizer_probe import PROSE, agree, words_of
 
-_PRINTED_AS_ITSELF = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_SHIFTED = [byte for byte in range(256) if byte not in _PRINTED_AS_ITSELF]
-# How byte-level vocabularies spell bytes as characters: itself if it prints, else one of the characters from U+0100
-BYTE_OF = {chr(byte): byte for byte in _PRINTED_AS_ITSELF} | {chr(256 + i): byte for i, byte in enumerate(_SHIFTED)}
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 class Surrogate:
     """Counts for a Hugging Face tokenizer; where it cannot vouch for a text, it returns None and the library counts."""
 
-    def __init__(self, encoding: tiktoken.Encoding, added: list[tokenizers.AddedToken], absent: str, untrusted: str):
+    def __init__(
+        self,
+        encoding: tiktoken.Encoding,
+        *,
+        added: list[tokenizers.AddedToken],
+        forms: list[Form],
+        absent: str,
+        untrusted: str,
+    ):
         """Take what `build_surrogate` finds.
 
         Args:
             encoding: Splits and merges as the library does.
             added: Tokens that are read from a text before all else.
+            forms: Unicode normal forms a text is brought into first; here it must be in them already.
             absent: ASCII characters that the vocabulary lacks.
             untrusted: Body of a class of further characters that `encoding` must not be trusted with.
         """
         self.encoding = encoding
+        self._forms = forms
         self._absent = absent
         contents = sorted((token.content for token in added), key=len, reverse=True)
         self._added = re.compile("|".join(map(re.escape, contents)) if contents else r"(?!)")
@@ -89,8 +98,7 @@ class Surrogate:
             return False
         if text.isascii():
             return True
-        # What is normal already is left alone by the only normalizer that is let through
-        normal = unicodedata.is_normalized("NFC", text)
+        normal = all(unicodedata.is_normalized(form, text) for form in self._forms)
         return normal and not (self._untrusted and self._untrusted.search(text))
 
 
@@ -108,7 +116,8 @@ def build_surrogate(file: Path, library: tokenizers.Tokenizer, chat: str) -> Sur
     data = json.loads(file.read_bytes())
     model, pattern = data["model"], split_pattern(data.get("pre_tokenizer"))
     plain = not any(model.get(key) for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"))
-    if model.get("type") != "BPE" or not plain or pattern is None or not _only_nfc(data.get("normalizer")):
+    forms = _normal_forms(data.get("normalizer"))
+    if model.get("type") != "BPE" or not plain or pattern is None or forms is None:
         return None
     added = list(library.get_added_tokens_decoder().values())
     vocabulary = model.pop("vocab")
@@ -123,39 +132,18 @@ def build_surrogate(file: Path, library: tokenizers.Tokenizer, chat: str) -> Sur
         encoding = tiktoken.Encoding("surrogate", pat_str=pattern.regex, mergeable_ranks=ranks, special_tokens={})
     except ValueError:  # a regular expression of another dialect
         return None
-    untrusted = pattern.untrusted + "".join(map(_characters_with, absent))
-    surrogate = Surrogate(encoding, added, "".join(chr(byte) for byte in absent if byte < 0x80), untrusted)
+    surrogate = Surrogate(
+        encoding,
+        added=added,
+        forms=forms,
+        absent="".join(chr(byte) for byte in absent if byte < 0x80),
+        untrusted=pattern.untrusted + "".join(map(characters_with, absent)),
+    )
     return surrogate if all(agree(surrogate, library, probe) for probe in [*PROSE, chat, *words]) else None
 
 
-def merge_ranks(merges: list[Any]) -> dict[bytes, int] | None:
-    """Ranks of all tokens, the 256 bytes first, from merges (`"a b"` or `["a", "b"]`); None if not byte-level."""
-    ranks = {bytes([byte]): byte for byte in range(256)}
-    try:
-        for rank, merge in enumerate(merges, start=256):
-            joined = merge.replace(" ", "", 1) if isinstance(merge, str) else merge[0] + merge[1]
-            ranks.setdefault(bytes([BYTE_OF[char] for char in joined]), rank)
-    except KeyError:
-        return None
-    return ranks
-
-
-def _characters_with(byte: int) -> str:
-    """Write the body of a class with the characters beyond ASCII whose UTF-8 has `byte`, or may have it."""
-    if byte < 0x80 or byte in (0xC0, 0xC1) or byte >= 0xF5:  # the latter are never part of UTF-8
-        return ""
-    if byte < 0xC0:
-        low, high = 0x80, 0x10FFFF
-    else:  # the first of 2, 3 or 4 bytes
-        bits, shift = (0x1F, 6) if byte < 0xE0 else (0x0F, 12) if byte < 0xF0 else (0x07, 18)
-        low = (byte & bits) << shift
-        high = min(low + (1 << shift) - 1, 0x10FFFF)
-    return f"\\U{low:08x}-\\U{high:08x}"
-
-
-def _only_nfc(normalizer: dict[str, Any] | None) -> bool:
-    if normalizer is None:
-        return True
-    if normalizer["type"] == "Sequence":
-        return all(_only_nfc(part) for part in normalizer["normalizers"])
-    return normalizer["type"] == "NFC"
+def _normal_forms(normalizer: dict[str, Any] | None) -> list[Form] | None:
+    """Unicode normal forms that a normalizer brings texts into; None if it does anything else."""
+    parts = [] if normalizer is None else normalizer.get("normalizers", [normalizer])
+    forms = [form for part in parts for form in FORMS if form == part["type"]]
+    return forms if len(forms) == len(parts) else None

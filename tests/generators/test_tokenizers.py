@@ -61,7 +61,13 @@ SPLITS = {
 NOT_UNDERSTOOD = {
     "prefix space": pre_tokenizers.ByteLevel(add_prefix_space=True),
     "words": pre_tokenizers.Sequence([pre_tokenizers.Whitespace(), BYTE_LEVEL]),
+    "lower case": GPT2,
     "split by spaces": pre_tokenizers.Sequence([split(r" "), split(QWEN), BYTE_LEVEL]),
+}
+NORMALIZERS = {
+    "qwen": normalizers.NFC(),
+    "gpt2": normalizers.Sequence([normalizers.NFKC()]),
+    "lower case": normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()]),
 }
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<|user|>{{ m.content | trim }}\n{% endfor %}"
@@ -100,7 +106,7 @@ def split_folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("splits")
     config = {"chat_template": TEMPLATE, "bos_token": "<bos>"}
     return {
-        name: write(root / name, train(pre, normalizer=normalizers.NFC() if name == "qwen" else None), **config)
+        name: write(root / name, train(pre, normalizer=NORMALIZERS.get(name)), **config)
         for name, pre in (SPLITS | NOT_UNDERSTOOD).items()
     }
 
