@@ -10,9 +10,9 @@ from nl_tasks.generators.task import register
 _KINDS = ("the item", "the place", "the person", "the item")
 _STEPS = (
     "Take the last item that {hero} bought before buying the {target}.",
-    "{hero} met the seller of that item in one other chapter as well; go to that chapter and take the place where they met.",
-    "{hero} came to that place in one other chapter as well; go to that chapter and take the person whom {hero} met.",
-    "{hero} met that person in one other chapter as well; go to that chapter and take the item that {hero} bought.",
+    "{hero} met the seller of that item in one other chapter as well; go there and take the place where they met.",
+    "{hero} came to that place in one other chapter as well; go there and take the person whom {hero} met.",
+    "{hero} met that person in one other chapter as well; go there and take the item that {hero} bought.",
 )
 _ASKS = ("Which item is it?", "Which place is it?", "Who is it?", "Which item is it?")
 

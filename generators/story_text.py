@@ -8,7 +8,12 @@ from nl_tasks.generators.names import ADJECTIVES, HE, MATERIALS, NOUNS, PLACE_KI
 from nl_tasks.generators.story_costs import LEXICON, LINES, StoryCosts
 from nl_tasks.generators.story_ledger import FLAGS, MAIN, OTHER, SEEN, SHOWN, Ledger
 
-ORDER = ["arrival", "scenery", "seen", "padding", "feeling", "meeting", "remark", "question", "reply", "haggle", "shown", "trade", "pause", "aside", "farewell", "road"]
+ORDER = (
+    *("arrival", "scenery", "seen", "padding", "feeling"),
+    *("meeting", "remark", "question", "reply"),
+    *("haggle", "shown", "trade", "pause", "aside"),
+    *("farewell", "road"),
+)
 """Columns of a chapter. `trade` is bought or declined, `aside` a sale or somebody else's business."""
 
 _PRONOUNS = {"She": ("She", "He"), "she": ("she", "he"), "her": ("her", "him"), "their": ("her", "his")}

