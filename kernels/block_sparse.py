@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nl_tasks.kernels.masked import SCRATCH_BYTES, attend
+from nl_tasks.kernels.masked import attend, scratch_bytes
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.kernels.provider import kernel
 
@@ -21,7 +21,7 @@ def block_sparse_attention(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, 
     out, lse = torch.empty_like(q), q.new_empty(batch, heads, rows, bq, dtype=torch.float32)
     position = torch.arange(rows * bq, device=q.device).view(rows, bq) + plan.offset
     valid, inside = plan.valid(), torch.arange(bk, device=q.device)
-    step = max(1, SCRATCH_BYTES // (plan.indices.shape[-1] * bk * (2 * dim + 4 * bq) * 4))
+    step = max(1, scratch_bytes(q.device) // (plan.indices.shape[-1] * bk * (2 * dim + 4 * bq) * 4))
     for start in range(0, rows, step):
         part = slice(start, start + step)
         last = min((start + step) * bq, queries) - 1 + plan.offset

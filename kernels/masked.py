@@ -7,7 +7,10 @@ from nl_tasks.kernels.plan import FullPlan, Plan
 from nl_tasks.kernels.provider import kernel
 from nl_tasks.kernels.score_plan import ScorePlan
 
-SCRATCH_BYTES = 64 * 2**20  # what a torch kernel may hold beside its inputs and outputs, give or take a small factor
+
+def scratch_bytes(device: torch.device) -> int:
+    """Bytes that a torch kernel may hold beside inputs and outputs, give or take a small factor."""
+    return (8 if device.type == "cpu" else 256) * 2**20  # on a CPU more would only fall out of the caches
 
 
 def attend(scores: Tensor, allowed: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,7 +31,7 @@ def masked_attention(q: Tensor, k: Tensor, v: Tensor, plan: Plan, *, scale: floa
     batch, heads, queries, _ = q.shape
     group = heads // k.shape[1]
     out, lse = torch.empty_like(q), q.new_empty(batch, heads, queries, dtype=torch.float32)
-    rows = max(1, min(queries, SCRATCH_BYTES // (batch * heads * k.shape[2] + 8 * k.shape[2])))
+    rows = max(16, min(queries, 8 * scratch_bytes(q.device) // ((batch * heads + 8) * k.shape[2])))
     for start in range(0, queries, rows):
         stop = min(start + rows, queries)
         allowed = plan.mask(start, stop)

@@ -153,19 +153,31 @@ class VerticalSlashPlan(Plan):
         table = self.band_table()
         first = torch.arange(0, self.queries, self.query_block, device=self.device)  # first row of each block [R]
         length = (self.queries - first).clamp(max=self.query_block)
-        first = first + self.offset
         before = torch.nn.functional.pad(table.long().cumsum(-1), (1, 0))  # covered entries left of i
         upto = torch.nn.functional.pad(before[..., self.keys + 1 :].cumsum(-1), (1, 0))  # summed over a block's rows
-        total = upto[..., length].sum(-1) - (before[..., self.keys - first] * length).sum(-1)
-        for part in range(0, len(first), _ROWS_AT_ONCE):  # bounds memory: rows x columns of one part at a time
-            start, rows = first[part : part + _ROWS_AT_ONCE, None], length[part : part + _ROWS_AT_ONCE, None]
-            column = self.columns.long()[:, :, None]  # [B, H, 1, M]
-            place = (column - start + self.keys).clamp(max=table.shape[-1] - 1)
-            covered = table.gather(2, place.flatten(2)).view(place.shape)
-            seen = (start + rows - torch.maximum(column, start)).clamp(min=0)
-            valid = torch.arange(column.shape[-1], device=self.device) < self.column_counts[..., None]
-            total += torch.where(valid[:, :, None] & ~covered, seen, 0).sum((2, 3))
-        return total
+        in_bands = upto[..., length].sum(-1) - (before[..., self.keys - first - self.offset] * length).sum(-1)
+        valid = torch.arange(self.columns.shape[-1], device=self.device) < self.column_counts[..., None]
+        return in_bands + torch.where(valid, self._rows_without_band(~table), 0).sum(-1)
+
+    def _rows_without_band(self, bare: Tensor) -> Tensor:
+        """Count, for each column, the rows that see it and no band there, `[B, H, M]`; `bare` is `~band_table()`."""
+        step, blocks = self.query_block, -(-self.queries // self.query_block)
+        last_rows = self.queries - (blocks - 1) * step
+        # A column's place relative to block r moves by `step` as r grows: sums over blocks are sums in strides.
+        strided = torch.nn.functional.pad(bare, (step, -bare.shape[-1] % step)).unflatten(-1, (-1, step))
+        total = strided.long().cumsum(-2).flatten(-2)
+        total = total[..., : bare.shape[-1] + step]  # entry i + step: blocks whose place is i, i - step, ...
+
+        def at(table: Tensor, place: Tensor) -> Tensor:
+            return table.gather(-1, place.clamp(0, table.shape[-1] - 1))
+
+        row = self.columns.long() - self.offset  # the row at which the column's key stands (negative: before the chunk)
+        begin = -(-row.clamp(min=0) // step)  # first block that sees the column in all its rows
+        place, end = row - begin * step + self.keys, row - (blocks - 1) * step + self.keys
+        whole = (at(total, place + step) - at(total, end)) * step - at(bare.long(), end) * (step - last_rows)
+        seen = (self.queries - (begin - 1) * step).clamp(max=step) - (row - (begin - 1) * step)
+        part = at(bare.long(), place + step) * seen
+        return torch.where(begin < blocks, whole, 0) + torch.where((row > 0) & (row % step > 0), part, 0)
 
     def _cover(self, rows: Tensor) -> Tensor:
         start = rows // self.query_block * self.query_block + self.offset
@@ -224,9 +236,6 @@ class TokenPlan(Plan):
     def _cover(self, rows: Tensor) -> Tensor:
         kept = _bitmap(self.tokens.long(), self.valid(), self.keys)
         return kept[:, :, None].expand(-1, -1, len(rows), -1)
-
-
-_ROWS_AT_ONCE = 64
 
 
 def causal_mask(start: int, stop: int, offset: int, keys: int, device: torch.device) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nl_tasks.kernels.masked import SCRATCH_BYTES, attend
+from nl_tasks.kernels.masked import attend, scratch_bytes
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
 
@@ -30,7 +30,9 @@ def vertical_slash_attention(
             columns = plan.columns[b, s, : int(plan.column_counts[b, s])].long()
             relative = wide[b, s].nonzero()[:, 0] - plan.keys
             kv = h // (heads // k.shape[1])
-            step = max(1, SCRATCH_BYTES // ((len(relative) * (2 * dim + 4 * tile) + len(columns) * 4 * tile + 1) * 4))
+            step = max(
+                1, scratch_bytes(q.device) // ((len(relative) * (2 * dim + 4 * tile) + len(columns) * 4 * tile + 1) * 4)
+            )
             for start in range(0, tiles, step):
                 found = _tiles(q[b, h], k[b, kv], v[b, kv], bands[b, s], columns, relative, plan, start, step, scale)
                 out[b, h, start : start + step], lse[b, h, start : start + step] = found
