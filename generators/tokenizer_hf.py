@@ -141,7 +141,7 @@ def load_from_hub(name: str) -> HuggingFaceTokenizer:
 
 
 def first_line(error: Exception) -> str:
-    """What is wrong, in one line, whatever a library had to say."""
+    """Say in one line what is wrong, whatever a library had to say."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
