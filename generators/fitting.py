@@ -53,16 +53,16 @@ class Draft(ABC):
 
     @abstractmethod
     def body(self, length: int, tokenizer: Tokenizer) -> Body:
-        """The largest arrangement that leaves at least `MARGIN` of `length` tokens."""
+        """The largest arrangement that leaves at least `MARGIN` of `length` tokens, or else the smallest there is."""
 
 
 def fit(draft: Draft, length: int, tokenizer: Tokenizer) -> Fitted:
     """The draft at exactly `length` tokens. Raises ValueError naming the smallest length if it does not fit."""
-    smallest = draft.smallest(tokenizer)
-    if length < smallest:
-        raise ValueError(f"length {length} is too short for this task: the smallest that works is {smallest}")
     body = draft.body(length, tokenizer)
     gap = length - body.tokens
+    if gap < MARGIN:
+        smallest = draft.smallest(tokenizer)
+        raise ValueError(f"length {length} is too short for this task: the smallest that works is {smallest}")
     for attempt in range(_ATTEMPTS):
         fitted = body.finish(close_gap(body.padding_costs, gap, skip=attempt))
         counted = tokenizer.count_prompt(fitted.prompt, chat=draft.chat)

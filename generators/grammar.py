@@ -9,6 +9,7 @@ slots. That sum is exact for byte-level BPE; the finished prompt is counted once
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,17 +24,20 @@ _ANCHOR = "A"
 class Fact:
     """A slot's value in every row: `texts` `[n]`, and the tokens of each, int64 `[n]`.
 
-    `tokens` counts the value after a space, `opening` at the start of a paragraph.
+    `spaced` counts the value with a space before it, `bare` after a blank line or a quotation mark.
     """
 
     texts: np.ndarray
-    tokens: np.ndarray
-    opening: np.ndarray
+    spaced: np.ndarray
+    bare: np.ndarray
 
 
 @dataclass(frozen=True)
 class Line:
-    """One place in a paragraph; `lead` goes before it: a space, or a blank line where it opens a paragraph."""
+    """One place in a paragraph; `lead` goes before it: a space, or a blank line where it opens a paragraph.
+
+    Every template has at least one slot.
+    """
 
     name: str
     lead: str
@@ -45,31 +49,44 @@ class Line:
         return 1 + max(len(_SLOT.findall(template)) for template in self.templates)
 
     def render(
-        self, words: np.ndarray, facts: Mapping[str, Fact], lexicon: "Lexicon", costs: "LineCosts"
+        self, words: np.ndarray, facts: Mapping[str, Fact], rows: np.ndarray, lexicon: "Lexicon", costs: "LineCosts"
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Texts (object `[n]`) and their tokens (int64 `[n]`) from random `words`, uint32 `[n, draws]`."""
+        """Texts (object `[n]`) and their tokens (int64 `[n]`) for `rows` (int64 `[n]`) of the facts.
+
+        `words` are random, uint32 `[n, draws]`: the first chooses a template, the others fill its lexical slots.
+        """
         texts = np.empty(len(words), dtype=object)
         tokens = np.zeros(len(words), dtype=np.int64)
         chosen = scale(words[:, 0], len(self.templates))
-        for number, template in enumerate(self.templates):
-            rows = np.flatnonzero(chosen == number)
-            if not rows.size:
+        for number, (pattern, slots) in enumerate(self._patterns):
+            picked = np.flatnonzero(chosen == number)
+            if not picked.size:
                 continue
-            total = np.full(rows.size, costs.fixed[number])
+            total = np.full(picked.size, costs.fixed[number])
             columns = []
-            for place, slot in enumerate(_SLOT.findall(template), start=1):
-                if slot in facts:
-                    opens = place == 1 and self.lead != " " and template.startswith("{")
-                    columns.append(facts[slot].texts[rows].tolist())
-                    total += (facts[slot].opening if opens else facts[slot].tokens)[rows]
+            for place, (slot, spaced) in enumerate(slots, start=1):
+                fact = facts.get(slot)
+                if fact is not None:
+                    row = rows[picked]
+                    columns.append(fact.texts[row].tolist())
+                    total += (fact.spaced if spaced else fact.bare)[row]
                 else:
-                    entry = scale(words[rows, place], len(lexicon.entries[slot]))
+                    entry = scale(words[picked, place], len(lexicon.entries[slot]))
                     columns.append(lexicon.entries[slot][entry].tolist())
-                    total += costs.lexicon[slot][entry]
-            pattern = self.lead + _SLOT.sub("%s", template)
-            texts[rows] = [pattern % values for values in zip(*columns)] if columns else pattern
-            tokens[rows] = total
+                    total += costs.words[slot][0 if spaced else 1][entry]
+            texts[picked] = [pattern % values for values in zip(*columns)]
+            tokens[picked] = total
         return texts, tokens
+
+    @cached_property
+    def _patterns(self) -> list[tuple[str, list[tuple[str, bool]]]]:
+        """Of each template its %-format, and its slots with whether a space stands before them."""
+        patterns = []
+        for template in self.templates:
+            text = self.lead + template
+            slots = [(match[1], text[match.start() - 1] == " ") for match in _SLOT.finditer(text)]
+            patterns.append((_SLOT.sub("%s", text), slots))
+        return patterns
 
 
 class Lexicon:
@@ -79,22 +96,26 @@ class Lexicon:
         self.entries = {slot: np.array(words, dtype=object) for slot, words in entries.items()}
 
 
+Tokens = tuple[np.ndarray, np.ndarray]
+"""Tokens of words with a space before them, and bare: int64 `[n]` each."""
+
+
 @dataclass(frozen=True)
 class LineCosts:
     """Tokens of a line's fixed parts by template, int64 `[templates]`, and of the lexicon's words by slot."""
 
     fixed: np.ndarray
-    lexicon: Mapping[str, np.ndarray]
+    words: Mapping[str, Tokens]
 
 
-def spaced(tokenizer: Tokenizer, words: Sequence[str]) -> np.ndarray:
-    """Tokens of each word where a space stands before it, int64 `[n]`."""
-    return tokenizer.count_fragments([" " + word for word in words])
+def word_tokens(tokenizer: Tokenizer, words: Sequence[str]) -> Tokens:
+    """What each word costs after a space, and bare."""
+    return tokenizer.count_fragments([" " + word for word in words]), tokenizer.count_fragments(list(words))
 
 
-def line_costs(line: Line, lexicon: Mapping[str, np.ndarray], tokenizer: Tokenizer) -> LineCosts:
+def line_costs(line: Line, words: Mapping[str, Tokens], tokenizer: Tokenizer) -> LineCosts:
     """Tokens of the fixed parts of `line`, the blank line before it counted with the full stop that it follows."""
-    return LineCosts(np.array([_fixed_tokens(line.lead + text, tokenizer) for text in line.templates]), lexicon)
+    return LineCosts(np.array([_fixed_tokens(line.lead + text, tokenizer) for text in line.templates]), words)
 
 
 def _fixed_tokens(template: str, tokenizer: Tokenizer) -> int:

@@ -14,14 +14,14 @@ from nl_tasks.generators import story_lines
 from nl_tasks.generators.fitting import MARGIN, Body, Draft, Fitted
 from nl_tasks.generators.randomness import Key
 from nl_tasks.generators.sample import Evidence
-from nl_tasks.generators.story_costs import StoryCosts, heading, story_costs
+from nl_tasks.generators.story_costs import heading, story_costs
 from nl_tasks.generators.story_ledger import Chapter, Ledger
 from nl_tasks.generators.story_text import ORDER, StoryText
 from nl_tasks.generators.task import Task
 from nl_tasks.generators.tokenizers import Tokenizer
 
 _CONTEXT = "\0"
-_PROBE_ROWS = 64
+_PADDING = 128
 
 
 @dataclass(frozen=True)
@@ -99,19 +99,25 @@ class StoryDraft(Draft):
 
     def body(self, length: int, tokenizer: Tokenizer) -> Body:
         """As many filler chapters as fit."""
-        bare = self.smallest(tokenizer)
-        count = len(self.chapters)
-        sizes = self._text(_PROBE_ROWS, tokenizer).tokens[count:] + 8
-        wanted = int(max(0, length - bare) / sizes.mean() * 1.03) + 8
-        text = self._text(wanted, tokenizer)
-        costs = story_costs(tokenizer).headings(count + wanted)[count:] + text.tokens[count:]
-        fillers = int(np.searchsorted(np.cumsum(costs), length - bare, side="right"))
-        while True:
-            body = self._arrange(fillers, self._text(wanted, tokenizer), tokenizer)
-            over = body.tokens + MARGIN - length
-            if over <= 0:
+        usual = _usual(tokenizer)
+        text = self._text(int(length / usual.chapter * 1.05) + 8, tokenizer)
+        fillers = self._guess(length, text, usual, tokenizer)
+        while 0 <= fillers:
+            body = self._arrange(fillers, text, tokenizer)
+            left = length - body.tokens - MARGIN
+            if 0 <= left <= 1.5 * usual.chapter:
                 return body
-            fillers -= 1 + int(over / sizes.max())
+            fillers += int((left - usual.chapter / 2) // usual.chapter)
+        return self._arrange(0, text, tokenizer)
+
+    def _guess(self, length: int, text: StoryText, usual: "_Usual", tokenizer: Tokenizer) -> int:
+        """How many fillers fit, but for the sales, whose sentences are known only once the chapters are in order."""
+        count = len(self.chapters)
+        costs = text.tokens + text.aside * usual.aside + story_costs(tokenizer).headings(len(text.tokens))
+        bare = int(costs[:count].sum()) + len(self.chapters)
+        order = place(self.scenes, max(0, int((length - bare) / usual.chapter)))
+        bare += _Frame(self._task, self._key, text, order).tokens(tokenizer) + MARGIN + int(usual.chapter / 2)
+        return int(np.searchsorted(np.cumsum(costs[count:]), length - bare, side="right"))
 
     def _text(self, fillers: int, tokenizer: Tokenizer) -> StoryText:
         ledger = Ledger(self._key, self._task.protagonist, self._task.density, self.chapters, fillers)
@@ -121,6 +127,46 @@ class StoryDraft(Draft):
         return StoryBody(self._task, self._key, text, place(self.scenes, fillers), tokenizer)
 
 
+@dataclass(frozen=True)
+class _Usual:
+    """Mean tokens of a chapter, and of an aside where there is one."""
+
+    chapter: float
+    aside: float
+
+
+@lru_cache(maxsize=8)
+def _usual(tokenizer: Tokenizer) -> _Usual:
+    rows = 512
+    text = StoryText(Ledger(Key("story", "", "", 0, 0), "Tamsin", 0.7, [], rows), "Tamsin", story_costs(tokenizer))
+    before = text.tokens.copy()
+    text.tell(np.arange(rows))
+    asides = text.tokens - before
+    return _Usual(float(text.tokens.mean()) + 7, float(asides.sum() / np.count_nonzero(asides)))
+
+
+class _Frame:
+    """The prompt around a story whose chapters are in order, and what is asked."""
+
+    def __init__(self, task: StoryTask, key: Key, text: StoryText, order: np.ndarray) -> None:
+        rows = int(np.count_nonzero(order >= 0))
+        self.position = np.empty(rows, dtype=np.int64)
+        self.position[order] = np.arange(rows)
+        self.asked = task.ask(key, text.ledger, (self.position[: text.ledger.evidence] + 1).tolist())
+        self._chat = task.style == "chat"
+        template = _templates().get_template(f"{task.name}.jinja")
+        filled = template.render(
+            task=task, hero=task.protagonist, question=self.asked.question, context=_CONTEXT, **self.asked.variables
+        )
+        self.before, _, self.after = filled.strip().partition(_CONTEXT)
+
+    def tokens(self, tokenizer: Tokenizer) -> int:
+        """Tokens of the prompt without its story."""
+        opening = heading(1)
+        prompt = self.before + opening[2:] + self.after
+        return tokenizer.count_prompt(prompt, chat=self._chat) - int(story_costs(tokenizer).headings(1)[0])
+
+
 class StoryBody(Body):
     """A story with its chapters in order; padding sentences are still to be added."""
 
@@ -128,16 +174,12 @@ class StoryBody(Body):
         self._text, self._order = text, order
         costs = story_costs(tokenizer)
         text.tell(order)
-        rows = int(np.sum([len(scene.chapters) for scene in task.scenes(key)]))
-        self._position = np.empty(int(order.max()) + 1, dtype=np.int64)
-        self._position[order] = np.arange(len(order))
-        self._asked = task.ask(key, text.ledger, (self._position[:rows] + 1).tolist())
-        self._frame = _frame(task, self._asked)
-        frame_tokens = _frame_tokens(self._frame, costs, tokenizer, task.style == "chat")
-        self.tokens = frame_tokens + int(text.tokens[order].sum() + costs.headings(len(order)).sum())
-        words = key.stream("padding").words(256, story_lines.PADDING.draws)
+        self._frame = _Frame(task, key, text, order)
+        self.tokens = self._frame.tokens(tokenizer)
+        self.tokens += int(text.tokens[order].sum() + costs.headings(len(order)).sum())
+        words = key.stream("padding").words(_PADDING, story_lines.PADDING.draws)
         self._padding, self.padding_costs = text.padding(words)
-        self._host = key.stream("padding host").words(256)
+        self._host = key.stream("padding host").words(_PADDING)
 
     def finish(self, padding: Sequence[int]) -> Fitted:
         """The prompt, with padding sentences in chapters anywhere."""
@@ -154,13 +196,13 @@ class StoryBody(Body):
                 texts = self._text.columns.get(column)
                 parts.append(blank if texts is None else texts[self._order].tolist())
         chapters = list(map("".join, zip(*parts)))
-        before, after = self._frame
+        before, after = self._frame.before, self._frame.after
         start = len(before)
         context = "".join(chapters)[2:]
         starts = np.cumsum([0, *map(len, chapters)]) - 2 + start
         evidence, depths = [], []
-        for row, column, role in self._asked.evidence:
-            position = int(self._position[row])
+        for row, column, role in self._frame.asked.evidence:
+            position = int(self._frame.position[row])
             at = int(starts[position])
             span = chapters[position]
             begin = 2
@@ -174,7 +216,7 @@ class StoryBody(Body):
             evidence.append(Evidence(at + begin, at + end, role))
             depths.append(round(((at + begin + at + end) / 2 - start) / len(context), 6))
         prompt = "".join((before, context, after))
-        return Fitted(prompt, self._asked.question, self._asked.answers, evidence, depths)
+        return Fitted(prompt, self._frame.asked.question, self._frame.asked.answers, evidence, depths)
 
     def _headings(self) -> list[str]:
         return [heading(number) for number in range(1, len(self._order) + 1)]
@@ -210,19 +252,3 @@ def _templates() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-
-
-def _frame(task: StoryTask, asked: Asked) -> tuple[str, str]:
-    """The prompt before and after the story."""
-    template = _templates().get_template(f"{task.name}.jinja")
-    text = template.render(
-        task=task, hero=task.protagonist, question=asked.question, context=_CONTEXT, **asked.variables
-    )
-    before, _, after = text.strip().partition(_CONTEXT)
-    return before, after
-
-
-def _frame_tokens(frame: tuple[str, str], costs: StoryCosts, tokenizer: Tokenizer, chat: bool) -> int:
-    opening = heading(1)
-    prompt = frame[0] + opening[2:] + frame[1]
-    return tokenizer.count_prompt(prompt, chat=chat) - int(costs.headings(1)[0])

@@ -4,8 +4,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from nl_tasks.generators import names, story_lines
-from nl_tasks.generators.grammar import Lexicon, Line, LineCosts, line_costs, spaced
+from nl_tasks.generators import story_lines
+from nl_tasks.generators.grammar import Lexicon, Line, LineCosts, Tokens, line_costs, word_tokens
 from nl_tasks.generators.tokenizers import Tokenizer
 
 
@@ -25,14 +25,13 @@ class StoryCosts:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._headings: list[int] = []
-        lexicon = {slot: spaced(tokenizer, words.tolist()) for slot, words in LEXICON.entries.items()}
+        lexicon = {slot: word_tokens(tokenizer, words.tolist()) for slot, words in LEXICON.entries.items()}
         self.lines: dict[str, LineCosts] = {line.name: line_costs(line, lexicon, tokenizer) for line in LINES}
-        self.jobs = spaced(tokenizer, story_lines.JOBS)
 
     @lru_cache(maxsize=64)  # noqa: B019 - lives as long as the cached costs themselves
-    def words(self, words: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens of each word after a space, and at the start of a paragraph; int64 `[n]` each."""
-        return spaced(self._tokenizer, words), self._tokenizer.count_fragments(words)
+    def words(self, words: tuple[str, ...]) -> Tokens:
+        """What each word costs."""
+        return word_tokens(self._tokenizer, words)
 
     def headings(self, count: int) -> np.ndarray:
         """Tokens of the headings of chapters 1..count with the blank line before them, int64 `[count]`."""
@@ -51,6 +50,3 @@ def heading(number: int) -> str:
 def story_costs(tokenizer: Tokenizer) -> StoryCosts:
     """The costs for `tokenizer`, worked out at the first call."""
     return StoryCosts(tokenizer)
-
-
-PEOPLE_FIRST = tuple(names.SHE + names.HE)

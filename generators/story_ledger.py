@@ -34,7 +34,7 @@ class Ledger:
 
     def __init__(self, key: Key, hero: str, density: float, chapters: Sequence[Chapter], fillers: int) -> None:
         count = len(chapters)
-        self.rows = count + fillers
+        self.evidence, self.rows = count, count + fillers
         evidence = key.stream("evidence").words(count, DRAWS)
         self.words = np.concatenate([evidence, key.stream("filler").words(fillers, DRAWS)])
         flags = self.words[count:, :FLAGS]

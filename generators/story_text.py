@@ -16,6 +16,7 @@ ORDER = (
 )
 """Columns of a chapter. `trade` is bought or declined, `aside` a sale or somebody else's business."""
 
+_FIRST_DRAW = dict(zip((line.name for line in LINES), np.cumsum([FLAGS, *(line.draws for line in LINES)]).tolist()))
 _PRONOUNS = {"She": ("She", "He"), "she": ("she", "he"), "her": ("her", "him"), "their": ("her", "his")}
 _PRONOUNS["herself"] = ("herself", "himself")
 _VOWELS = tuple("aeiou")
@@ -44,28 +45,29 @@ class StoryText:
             self._add(line.name, line, shown.get(line, everyone))
         self._add("trade", lines.BOUGHT, ledger.bought)
         self._add("trade", lines.DECLINED, ~ledger.bought)
+        self.aside = ledger.says(10, 60)
+        self._told = self.tokens
 
     def tell(self, order: np.ndarray) -> None:
         """Add what depends on the order of the chapters: which items are sold."""
         sold = self._ledger.sales(order)
         selling = sold >= 0
         self._facts["the_sold"] = self._item_fact(np.maximum(sold, 0), "the")
+        self.columns.pop("aside", None)
+        self.tokens = self._told.copy()
         self._add("aside", lines.SOLD, selling)
-        self._add("aside", lines.OTHER, self._ledger.says(10, 60) & ~selling)
+        self._add("aside", lines.OTHER, self.aside & ~selling)
 
     def padding(self, words: np.ndarray) -> tuple[list[str], np.ndarray]:
         """Sentences that fit anywhere, and their tokens; from random words, uint32 `[n, draws]`."""
-        texts, tokens = lines.PADDING.render(words, {}, LEXICON, self._costs.lines["padding"])
+        texts, tokens = lines.PADDING.render(words, {}, np.arange(0), LEXICON, self._costs.lines["padding"])
         return texts.tolist(), tokens
 
     def _add(self, column: str, line: Line, present: np.ndarray) -> None:
         rows = np.flatnonzero(present)
-        start = _first_draw(line)
-        facts = {
-            slot: Fact(fact.texts[rows], fact.tokens[rows], fact.opening[rows]) for slot, fact in self._facts.items()
-        }
+        start = _FIRST_DRAW[line.name]
         words = self._ledger.words[rows, start : start + line.draws]
-        texts, tokens = line.render(words, facts, LEXICON, self._costs.lines[line.name])
+        texts, tokens = line.render(words, self._facts, rows, LEXICON, self._costs.lines[line.name])
         self.columns.setdefault(column, np.full(self._ledger.rows, "", dtype=object))[rows] = texts
         self.tokens[rows] += tokens
 
@@ -102,13 +104,9 @@ class StoryText:
         fact = self._named(self._ledger.goods, indices, [tuple(ADJECTIVES), tuple(MATERIALS), tuple(NOUNS)])
         articles = ("a", "an") if article == "a" else (article, article)
         vowel = np.array([word.startswith(_VOWELS) for word in ADJECTIVES])[indices[0]].astype(np.int64)
-        tokens = self._costs.words(articles)[0][vowel] + fact.tokens
+        tokens = self._costs.words(articles)[0][vowel] + fact.spaced
         leading = np.array(articles, dtype=object)[vowel] + " "
         return Fact(leading + fact.texts, tokens, tokens)
-
-
-def _first_draw(line: Line) -> int:
-    return FLAGS + sum(other.draws for other in LINES[: LINES.index(line)])
 
 
 def _objects(texts: list[str]) -> np.ndarray:
