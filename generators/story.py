@@ -102,7 +102,7 @@ class StoryDraft(Draft):
         usual = _usual(tokenizer)
         text = self._text(int(length / usual.chapter * 1.05) + 8, tokenizer)
         fillers = self._guess(length, text, usual, tokenizer)
-        while 0 <= fillers:
+        while fillers >= 0:
             body = self._arrange(fillers, text, tokenizer)
             left = length - body.tokens - MARGIN
             if 0 <= left <= 1.5 * usual.chapter:

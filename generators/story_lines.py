@@ -201,7 +201,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "served three households", "had been there for ever", "smelled of resin",
     ),
     "small": (
-        "small", "old", "grey", "narrow", "crooked", "tall", "lonely", "tidy", "neglected", "sunny", "damp", "handsome",
+        "small", "weathered", "grey", "narrow", "crooked", "tall", "lonely", "tidy", "neglected", "sunny", "damp", "handsome",
         "low", "quiet", "draughty", "half-timbered", "shuttered", "whitewashed", "windowless", "red-brick",
     ),
     "building": (
@@ -214,9 +214,9 @@ WORDS: dict[str, tuple[str, ...]] = {
 JOBS = (
     "glazier", "cartographer", "beekeeper", "ferry hand", "seamstress", "clockmaker", "bookbinder", "farrier", "gardener",
     "midwife", "cooper", "tailor", "schoolteacher", "locksmith", "weaver", "brewer", "chandler", "cobbler", "ropemaker",
-    "fishmonger", "goldsmith", "potter", "surveyor", "upholsterer", "violinist", "wheelwright", "basket maker", "barber",
+    "fishmonger", "goldsmith", "potter", "surveyor", "printer", "violinist", "wheelwright", "basket maker", "barber",
     "tea merchant", "stonecutter", "retired judge", "puppet maker", "well digger", "thatcher", "cheesemonger", "saddler",
-    "horse doctor", "map seller", "lighthouse keeper", "organ builder", "tollkeeper", "wine taster", "falconer", "furrier",
+    "horse doctor", "map seller", "lighthouse keeper", "bell founder", "tollkeeper", "wine taster", "falconer", "furrier",
 )  # fmt: skip
 
 ARRIVAL = Line("arrival", PARAGRAPH, (
@@ -229,7 +229,7 @@ ARRIVAL = Line("arrival", PARAGRAPH, (
     "{hero} had heard much about {place} and entered it {when}.",
     "The coach set {hero} down at {place} {when}.",
     "At last {hero} stood in {place}, {mood} {because}.",
-    "Nobody had told {hero} how quiet {place} would be {when}.",
+    "Nobody expected {hero} in {place}, reached {when}.",
 ))  # fmt: skip
 SCENERY = Line("scenery", SPACE, (
     "{Weather} {hangs} {spot}.",
