@@ -74,6 +74,10 @@ class HuggingFaceTokenizer(Tokenizer):
         fast = self._surrogate.count(text) if self._surrogate else None
         return self._count_raw([text])[0] if fast is None else fast
 
+    def encode_once(self, text: str) -> int:
+        """Tokens of raw text by the `tokenizers` library, without offsets."""
+        return len(self._library.encode_batch_fast([text], add_special_tokens=False)[0])
+
     def count_fragments(self, fragments: Sequence[str]) -> np.ndarray:
         """Tokens of each fragment alone: int64 `[len(fragments)]`."""
         fast = self._surrogate.count_fragments(fragments) if self._surrogate else None

@@ -1,0 +1,45 @@
+"""`nl-tasks bench`: measurements, each against the fastest alternative in the same run."""
+
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(
+    help="Measure speed here and now.\n\nExample: nl-tasks bench generate --len 128k", no_args_is_help=True
+)
+
+
+@bench.callback()
+def _group() -> None:
+    """Keep `generate` a sub-command also while it is the only one."""
+
+
+@bench.command()
+def generate(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.", show_default=False)] = None,
+    lengths: Annotated[str, typer.Option("--len", help="Lengths, comma-separated.")] = "8k,32k,128k,1m",
+    tokenizer: Annotated[str, typer.Option(help="As for `nl-tasks generate`.")] = "tekken",
+    n: Annotated[int, typer.Option("-n", min=1, help="Samples a row; the median counts.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row.")] = False,
+) -> None:
+    """Samples a second on one core, and the ratio to encoding the finished prompt once.
+
+    Example: nl-tasks bench generate story_multihop --len 128k
+    """
+    import json
+
+    from nl_tasks.bench_generate import bench_generate
+    from nl_tasks.generators.lengths import format_length, parse_length
+    from nl_tasks.generators.task import task_types
+
+    wanted = [parse_length(part) for part in lengths.split(",")]
+    if not as_json:
+        print(f"{'task':<18}{'length':>8}{'samples/s':>11}{'tokens/s':>12}{'encode ms':>11}{'ratio':>7}   {tokenizer}")
+    for pace in bench_generate(tasks or list(task_types()), wanted, tokenizer, n=n):
+        if as_json:
+            print(json.dumps(pace.row()), flush=True)
+            continue
+        speed = pace.samples_per_second
+        length = format_length(pace.tokens)
+        figures = f"{speed:>11.1f}{speed * pace.tokens:>12.3g}{pace.encode_ms:>11.2f}{pace.ratio:>7.2f}"
+        print(f"{pace.task:<18}{length:>8}{figures}", flush=True)
