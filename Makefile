@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: test check clean
+.PHONY: test check gallery clean
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
@@ -17,6 +17,9 @@ check: $(VENV)/dev.done           ## lint and types only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+gallery: $(VENV)/base.done        ## GALLERY.md: a sample of every task
+	$(BIN)/python -m nl_tasks.gallery > GALLERY.md.new && mv GALLERY.md.new GALLERY.md
 
 clean:                            ## remove what the other targets set up
 	rm -rf $(VENV)

@@ -1,0 +1,79 @@
+"""GALLERY.md: one short sample of every task, whole but for the middle of its context.
+
+python -m nl_tasks.gallery > GALLERY.md        # `make gallery`
+"""
+
+import textwrap
+from dataclasses import fields
+
+from nl_tasks.generators.lengths import format_length
+from nl_tasks.generators.sample import Sample
+from nl_tasks.generators.task import Task, get_task, task_types
+from nl_tasks.generators.tokenizers import Tokenizer, load_tokenizer
+
+LENGTH = 2048
+SMALL = {"num_queries": 3, "hops": 2}
+"""Knobs set smaller than their defaults, so that a sample fits the page."""
+
+_HEAD = """# Gallery
+
+One sample of every task at {length} tokens, with some knobs set small. Passages in **bold** are the evidence: what the
+answer needs. Made by `make gallery`; the tests fail when it is stale.
+"""
+_GAP = "[...]"
+_CONTEXT = ("<context>\n", "\n</context>")
+
+
+def gallery() -> str:
+    """The page as Markdown."""
+    tokenizer = load_tokenizer("tekken")
+    sections = [section(name, tokenizer) for name in sorted(task_types())]
+    return _HEAD.format(length=format_length(LENGTH)) + "".join(sections)
+
+
+def section(name: str, tokenizer: Tokenizer) -> str:
+    """One task: what it is, its knobs, a sample."""
+    cls = task_types()[name]
+    knobs = {field.name: SMALL[field.name] for field in fields(cls) if field.name in SMALL}
+    task = get_task(name, **knobs)
+    sample = task.sample(seed=43, index=0, length=LENGTH, tokenizer=tokenizer)
+    summary = (cls.__doc__ or "").strip().split("\n")[0]
+    answer = "; ".join(sample.answers)
+    return f"\n## {name}\n\n{summary}\n\nKnobs: {_knobs(task)}\n\n{_quote(_marked(sample))}\n\nGold: **{answer}** (metric `{task.metric}`)\n"
+
+
+def _knobs(task: Task) -> str:
+    return ", ".join(f"`{field.name}={getattr(task, field.name)}`" for field in fields(task))
+
+
+def _marked(sample: Sample) -> str:
+    """The prompt with evidence in bold, and of the context only the paragraphs that hold some."""
+    text, shift = sample.prompt, 0
+    for start, end in sorted({(span.start, span.end) for span in sample.evidence}):
+        bold = "\n\n".join(f"**{part}**" for part in sample.prompt[start:end].split("\n\n"))
+        text = text[: start + shift] + bold + text[end + shift :]
+        shift += len(bold) - (end - start)
+    before, _, rest = text.partition(_CONTEXT[0])
+    context, _, after = rest.partition(_CONTEXT[1])
+    paragraphs = context.split("\n\n")
+    wanted = [number for number, text in enumerate(paragraphs) if "**" in text]
+    headings = [number for number, text in enumerate(paragraphs) if text.strip("*").startswith("Chapter")]
+    wanted += [max(heading for heading in headings if heading <= number) for number in wanted]
+    kept: list[str] = []
+    for number, paragraph in enumerate(paragraphs):
+        if number in wanted:
+            kept.append(paragraph)
+        elif kept[-1:] != [_GAP]:
+            kept.append(_GAP)
+    return f"{before}&lt;context>\n\n" + "\n\n".join(kept) + f"\n\n&lt;/context>{after}"
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("<explanation>", "&lt;explanation>").replace("</explanation>", "&lt;/explanation>")
+    escaped = escaped.replace("<answer>", "&lt;answer>").replace("</answer>", "&lt;/answer>")
+    lines = [line if line else "" for part in escaped.split("\n") for line in (textwrap.wrap(part, 116) or [""])]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    print(gallery(), end="")
