@@ -39,7 +39,8 @@ def section(name: str, tokenizer: Tokenizer) -> str:
     sample = task.sample(seed=43, index=0, length=LENGTH, tokenizer=tokenizer)
     summary = (cls.__doc__ or "").strip().split("\n")[0]
     answer = "; ".join(sample.answers)
-    return f"\n## {name}\n\n{summary}\n\nKnobs: {_knobs(task)}\n\n{_quote(_marked(sample))}\n\nGold: **{answer}** (metric `{task.metric}`)\n"
+    gold = f"Gold: **{answer}** (metric `{task.metric}`)"
+    return "\n" + "\n\n".join((f"## {name}", summary, f"Knobs: {_knobs(task)}", _quote(_marked(sample)), gold)) + "\n"
 
 
 def _knobs(task: Task) -> str:
