@@ -4,14 +4,13 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
-import jinja2
 import numpy as np
 
 from nl_tasks.generators import story_lines
 from nl_tasks.generators.fitting import MARGIN, Body, Draft, Fitted
+from nl_tasks.generators.prompt_template import prompt_template
 from nl_tasks.generators.randomness import Key
 from nl_tasks.generators.sample import Evidence
 from nl_tasks.generators.story_costs import heading, story_costs
@@ -154,8 +153,7 @@ class _Frame:
         self.position[order] = np.arange(rows)
         self.asked = task.ask(key, text.ledger, (self.position[: text.ledger.evidence] + 1).tolist())
         self._chat = task.style == "chat"
-        template = _templates().get_template(f"{task.name}.jinja")
-        filled = template.render(
+        filled = prompt_template(task).render(
             task=task, hero=task.protagonist, question=self.asked.question, context=_CONTEXT, **self.asked.variables
         )
         self.before, _, self.after = filled.strip().partition(_CONTEXT)
@@ -244,11 +242,3 @@ def place(scenes: Sequence[Scene], fillers: int) -> np.ndarray:
         order[starts[number] : starts[number] + sizes[number]] = np.arange(firsts[number], firsts[number + 1])
     order[order < 0] = np.arange(count, total)
     return order
-
-
-@lru_cache(maxsize=1)
-def _templates() -> jinja2.Environment:
-    folder = Path(__file__).parent / "prompts"
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
