@@ -14,10 +14,11 @@ _OURS = Path(__file__).parent / "prompts"
 def prompt_template(task: Task) -> jinja2.Template:
     """The template of `task`, which may extend our `frame.jinja`. Raises ValueError when there is none."""
     beside = Path(inspect.getfile(type(task))).parent / "prompts"
+    name = f"{task.name}.jinja"
     try:
-        return _templates(beside).get_template(f"{task.name}.jinja")
+        return _templates(beside).get_template(name)
     except jinja2.TemplateNotFound:
-        raise ValueError(f"task {task.name!r} has no template: {beside / (task.name + ".jinja")} does not exist") from None
+        raise ValueError(f"task {task.name!r} has no template: {beside / name} does not exist") from None
 
 
 @lru_cache(maxsize=16)
