@@ -225,7 +225,7 @@ ARRIVAL = Line("arrival", PARAGRAPH, (
     "The next stop was {place}, and {hero} got there {when}.",
     "{hero} walked into {place} {when}, {mood} {because}.",
     "The road ended at {place}, where {hero} arrived {when}.",
-    "From here on the signs said {place}, and {hero} followed them in {when}.",
+    "From here on the signs said {place}, and {hero} followed them {when}.",
     "{hero} had heard much about {place} and entered it {when}.",
     "The coach set {hero} down at {place} {when}.",
     "At last {hero} stood in {place}, {mood} {because}.",
