@@ -1,4 +1,4 @@
-"""Fixtures of several folders: a model small enough to be made for a test."""
+"""Options of pytest, and fixtures of several folders: a model small enough to be made for a test."""
 
 import pytest
 
@@ -9,6 +9,10 @@ CHATML = (
 WITH_BOS = (
     "{{ bos_token }}{% for message in messages %}[{{ message.role }}] {{ message.content | trim }}{% endfor %}[bot]"
 )
+
+
+def pytest_addoption(parser):
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files of the tasks")
 
 
 @pytest.fixture(scope="session")
