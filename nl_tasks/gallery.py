@@ -3,6 +3,7 @@
 python -m nl_tasks.gallery > GALLERY.md        # `make gallery`
 """
 
+import re
 import textwrap
 from dataclasses import fields
 
@@ -22,6 +23,9 @@ answer needs. Made by `make gallery`; the tests fail when it is stale.
 """
 _GAP = "[...]"
 _CONTEXT = ("<context>\n", "\n</context>")
+_HEADING = re.compile(r"(?:Chapter|Document) \d+\.?$")
+_MOST = 24
+_LONG = 1200
 
 
 def gallery() -> str:
@@ -48,25 +52,35 @@ def _knobs(task: Task) -> str:
 
 
 def _marked(sample: Sample) -> str:
-    """The prompt with evidence in bold, and of the context only the paragraphs that hold some."""
+    """The prompt with evidence in bold, and of the context only the paragraphs or lines that hold some."""
     text, shift = sample.prompt, 0
     for start, end in sorted({(span.start, span.end) for span in sample.evidence}):
-        bold = "\n\n".join(f"**{part}**" for part in sample.prompt[start:end].split("\n\n"))
+        bold = "\n".join(
+            f"**{part.strip()}**" if part.strip() else part for part in sample.prompt[start:end].split("\n")
+        )
         text = text[: start + shift] + bold + text[end + shift :]
         shift += len(bold) - (end - start)
     before, _, rest = text.partition(_CONTEXT[0])
     context, _, after = rest.partition(_CONTEXT[1])
-    paragraphs = context.split("\n\n")
-    wanted = [number for number, text in enumerate(paragraphs) if "**" in text]
-    headings = [number for number, text in enumerate(paragraphs) if text.strip("*").startswith("Chapter")]
-    wanted += [max(heading for heading in headings if heading <= number) for number in wanted]
+    joint = "\n\n" if "\n\n" in context else "\n"
+    return f"{before}&lt;context>\n\n" + joint.join(_shortened(context.split(joint))) + f"\n\n&lt;/context>{after}"
+
+
+def _shortened(parts: list[str]) -> list[str]:
+    """The parts that hold evidence and the heading over each, with gaps for the others; long runs lose their middle."""
+    wanted = {number for number, part in enumerate(parts) if "**" in part}
+    headings = [number for number, part in enumerate(parts) if _HEADING.match(part.strip("*"))]
+    wanted |= {max(earlier) for number in wanted if (earlier := [head for head in headings if head <= number])}
+    first, last = sorted(wanted)[: _MOST // 2], sorted(wanted)[-_MOST // 2 :]
     kept: list[str] = []
-    for number, paragraph in enumerate(paragraphs):
-        if number in wanted:
-            kept.append(paragraph)
+    for number, part in enumerate(parts):
+        if number in first or number in last:
+            kept.append(
+                part if len(part) <= _LONG else f"{part[:_LONG].rpartition(' ')[0]} {_GAP}{'**' * (part[-2:] == '**')}"
+            )
         elif kept[-1:] != [_GAP]:
             kept.append(_GAP)
-    return f"{before}&lt;context>\n\n" + "\n\n".join(kept) + f"\n\n&lt;/context>{after}"
+    return kept
 
 
 def _quote(text: str) -> str:
