@@ -1,0 +1,229 @@
+"""One model, evaluated cell by cell: looked at when a session begins, loaded when the first cell needs it.
+
+session = Session("smollm2")
+cell = session.cell("quest:sparsity=0.9", get_task("story_retrieval"), 4096, n=20)
+result = session.evaluate(cell)
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from nl_tasks.eval_hashes import code_hash, environment, model_hash
+from nl_tasks.generators.lengths import format_length
+from nl_tasks.generators.task import Task, get_task
+from nl_tasks.generators.tokenizers import load_tokenizer
+from nl_tasks.gold import PLAIN
+from nl_tasks.lm_eval_data import DEFAULT_SEED
+from nl_tasks.lm_eval_model import context_size
+from nl_tasks.lm_eval_yaml import task_folder
+from nl_tasks.local_models import model_folder
+from nl_tasks.manifest import rows_hash
+from nl_tasks.result import Result, SampleResult
+from nl_tasks.result_cell import Cell
+from nl_tasks.scoring import get_scorer
+from nl_tasks.sparse_backends import parse_backend
+
+if TYPE_CHECKING:
+    from lm_eval.api.task import Task as LMEvalTask
+
+    from nl_tasks.eval_model import MeasuredLM
+
+MAX_NEW_TOKENS = 1024
+_WEIGHTS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+
+
+class Session:
+    """A model to be evaluated.
+
+    Attributes:
+        name: As it was asked for: a local model (`smollm2`), a folder or a Hub id.
+        folder: Where its files are.
+        device: `cuda` or `cpu` (or as asked for).
+        dtype: Of its weights; by default float32 on a CPU, the model's own elsewhere.
+    """
+
+    def __init__(self, name: str, *, dtype: str = "auto", device: str = "auto", **options: Any) -> None:
+        """Find the model. `options` are lm-eval's model arguments, as `parallelize=True` for all GPUs of a host.
+
+        Raises ValueError if there is no such model.
+        """
+        self.name, self.options = name, options
+        self.folder = _find(name)
+        self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.dtype = _dtype(self.folder, dtype, self.device)
+        self._model: MeasuredLM | None = None
+        self._task: tuple[tuple[object, ...], LMEvalTask] | None = None
+
+    def cell(
+        self,
+        backend: str,
+        task: Task,
+        length: int,
+        *,
+        n: int,
+        seed: int = DEFAULT_SEED,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        dense_layers: Iterable[int] = (),
+    ) -> Cell:
+        """Name one evaluation of this model, and find out whether it can be done.
+
+        Raises ValueError for what cannot: an unknown backend or parameter, a sparsity that the length does not allow,
+        a prompt that does not fit the model's context, a length too short for the task.
+        """
+        chosen = parse_backend(backend)
+        chosen.check(length if chosen.phase == "prefill" else 1, length)
+        tokenizer = load_tokenizer(str(self.folder))
+        context = context_size(None, {"pretrained": self.folder, **self.options})
+        if context is not None and length + max_new_tokens > context:
+            raise ValueError(
+                f"{task.name} at {format_length(length)} does not fit {self.name}: {length} tokens of prompt and "
+                f"{max_new_tokens} of answer, its context has {context}"
+            )
+        smallest = task.smallest_length(seed=seed, indices=range(n), tokenizer=tokenizer)
+        if length < smallest:
+            raise ValueError(
+                f"{format_length(length)} tokens are too few for {task.name}: these {n} samples need {smallest}"
+            )
+        return Cell(
+            model=self.name if not Path(self.name).is_dir() else self.folder.resolve().name,
+            model_hash=model_hash(self.folder),
+            tokenizer_hash=tokenizer.fingerprint,
+            dtype=self.dtype,
+            backend=chosen.spec,
+            dense_layers=tuple(sorted(set(dense_layers))),
+            task=task.name,
+            version=task.version,
+            params=task.params,
+            length=length,
+            seed=seed,
+            n=n,
+            max_new_tokens=max_new_tokens,
+        )
+
+    def evaluate(self, cell: Cell, answered: Callable[[], None] = lambda: None) -> Result:
+        """Evaluate one cell; `answered` is called after each sample."""
+        from lm_eval import simple_evaluate
+
+        task = self._samples(cell)
+        model = self._loaded()
+        backend = parse_backend(cell.backend)
+        model.prepare(backend, dense_layers=cell.dense_layers, chat=self._chats(cell), answered=answered)
+        found = simple_evaluate(
+            model=model,
+            tasks=[task],
+            apply_chat_template=model.chat,
+            gen_kwargs={"max_gen_toks": cell.max_new_tokens},
+            bootstrap_iters=0,
+        )
+        if found is None:
+            raise RuntimeError("evaluations run in one process: start no launcher of several")
+        rows = sorted(found["samples"][task.task_name], key=lambda row: row["doc"]["index"])
+        return Result(
+            cell=cell,
+            samples=tuple(self._sample(row["doc"], row["resps"][0][0]) for row in rows),
+            phase=backend.phase,
+            asked_density=None if backend.sparsity is None else 1 - backend.sparsity,
+            layers={
+                "density": _by_head([model.measured[row["doc"]["id"]].density for row in rows]),
+                "evidence_recall": _by_head([model.measured[row["doc"]["id"]].recall for row in rows]),
+            },
+            data_sha256=rows_hash(row["doc"]["sha256"] for row in rows),
+            code_sha256=code_hash(),
+            environment=environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
+        )
+
+    def _sample(self, doc: dict[str, Any], prediction: str) -> SampleResult:
+        score = get_scorer(doc["metric"])(prediction, doc["answers"])
+        cost = self._loaded().measured[doc["id"]]
+        return SampleResult(
+            id=doc["id"],
+            sha256=doc["sha256"],
+            index=doc["index"],
+            num_tokens=cost.num_tokens,
+            depths=tuple(doc["depths"]),
+            prediction=prediction,
+            generated_tokens=cost.generated_tokens,
+            answer=score.answer,
+            parsed=score.parsed,
+            score=score.value,
+            prefill_s=cost.prefill_s,
+            decode_s=cost.decode_s,
+            density=_mean(cost.density),
+            density_of_prompt=_mean(cost.density_of_prompt),
+            estimation=_mean(torch.tensor(cost.estimation)),
+            evidence_recall=_mean(cost.recall),
+        )
+
+    def _samples(self, cell: Cell) -> "LMEvalTask":
+        """The task with its samples, kept for the next backend."""
+        from lm_eval.tasks import TaskManager
+
+        if self._task is None or self._task[0] != cell.question:
+            metadata = {
+                "pretrained": str(self.folder),
+                "lengths": [cell.length],
+                "samples": cell.n,
+                "seed": cell.seed,
+                "knobs": {f"{cell.task}.{knob}": value for knob, value in json.loads(cell.params).items()},
+            }
+            known = TaskManager(include_path=str(task_folder()), include_defaults=False, metadata=metadata)
+            self._task = cell.question, known.load([f"nl_{cell.task}"])["tasks"][f"nl_{cell.task}"]
+        return self._task[1]
+
+    def _loaded(self) -> "MeasuredLM":
+        if self._model is None:
+            from nl_tasks.eval_model import MeasuredLM
+
+            self._model = MeasuredLM(str(self.folder), dtype=self.dtype, device=self.device, **self.options)
+        return self._model
+
+    def _chats(self, cell: Cell) -> bool:
+        plain = get_task(cell.task, **json.loads(cell.params)).metric.endswith(PLAIN)
+        return load_tokenizer(str(self.folder)).has_chat_template and not plain
+
+
+def _find(name: str) -> Path:
+    place = Path(model_folder(name)).expanduser()
+    if place.is_dir():
+        if not (place / "config.json").is_file():
+            raise ValueError(f"model {name!r}: {place} holds no config.json, it is not a model's folder")
+        return place
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ValueError(f"unknown model {name!r}: give smollm2, a local folder or a Hub id (owner/name)")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WEIGHTS))
+    except Exception as error:  # of many families: HTTP, files, offline mode
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"model {name!r} is no local folder and could not be had from the Hub ({line})") from error
+
+
+def _dtype(folder: Path, asked: str, device: str) -> str:
+    if asked != "auto":
+        if not isinstance(getattr(torch, asked, None), torch.dtype):
+            raise ValueError(f"dtype {asked!r} is out of range: auto, float32, bfloat16 or float16")
+        return asked
+    if device == "cpu":
+        return "float32"  # half precision is no faster there
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
+
+
+def _mean(values: torch.Tensor) -> float | None:
+    return None if not values.numel() or bool(values.isnan().all()) else float(values.nanmean())
+
+
+def _by_head(tables: list[torch.Tensor]) -> list[list[float] | None]:
+    """The mean of tables `[layers, heads]`, None for layers that have nothing to tell."""
+    filled = [table for table in tables if table.dim() == 2 and table.shape[1] > 1]
+    if not filled:
+        return []
+    return [
+        None if bool(line.isnan().all()) else [round(float(value), 5) for value in line]
+        for line in torch.stack(filled).nanmean(0)
+    ]
