@@ -6,7 +6,9 @@ No name contains another: no first part ends with another first part, no last pa
 
 import numpy as np
 
-from nl_tasks.generators.randomness import Stream
+from nl_tasks.generators.randomness import GOLDEN, Stream, scale
+
+_TURNS = 3
 
 SHE = """
 Adela Agnes Alma Beatrix Bettina Bridget Camilla Cecily Clemence Cora Cressida Daphne Delia Dorothea Edwina Eleanor
@@ -91,32 +93,40 @@ skewer snuffbox spoon statuette stopper sundial tablet tankard teapot thimble tr
 class Mint:
     """Mints the names of one kind; entity `e` has the same name whenever it is asked for, and no other has it.
 
-    The digits of e, to the base of each part's size, choose the words from the last part to the first; each
-    digit is shifted by the ones before it, so that neighbours differ in every word.
+    The digits of e, to the base of each part's size, choose the words. They are shuffled by a Feistel network: in
+    turn, each digit is shifted by a keyed hash of the others, which can be undone and so keeps names apart.
+    Entities that are alike in some way (every fourth, say) get names that are alike in none.
     """
 
     def __init__(self, stream: Stream, *parts: list[str]) -> None:
-        self._orders = [stream.permutation(len(part)) for part in parts]
         self._words = [np.array(part, dtype=object) for part in parts]
+        self._keys = stream.words(_TURNS, len(parts)).astype(np.uint64)
         self.capacity = int(np.prod([len(part) for part in parts]))
 
     def indices(self, entities: np.ndarray) -> list[np.ndarray]:
         """Which word of each part makes the names of `entities` (int64 `[n]`). Raises ValueError past capacity."""
         if entities.size and int(entities.max()) >= self.capacity:
             raise ValueError(f"a text of this length needs more than the {self.capacity} names there are of a kind")
-        chosen: list[np.ndarray] = []
-        rest, shift = entities, np.zeros_like(entities)
-        for order in reversed(self._orders):
-            digit = rest % len(order)
-            chosen.append(order[(digit + shift) % len(order)])
-            shift = 3 * shift + 7 * digit
-            rest = rest // len(order)
-        return chosen[::-1]
+        sizes = [len(words) for words in self._words]
+        digits = list(np.unravel_index(entities, sizes))
+        for keys in self._keys:
+            for place, size in enumerate(sizes):
+                others = np.zeros(len(entities), dtype=np.uint64)
+                for digit in digits[:place] + digits[place + 1 :]:
+                    others = _hash(others + digit.astype(np.uint64) + keys[place])
+                digits[place] = (digits[place] + scale(others >> np.uint64(32), size)) % size
+        return digits
 
     def names(self, indices: list[np.ndarray]) -> list[str]:
         """The words of `indices` joined by spaces, `[n]`."""
         columns = [words[index].tolist() for words, index in zip(self._words, indices)]
         return list(map(" ".join, zip(*columns)))
+
+
+def _hash(values: np.ndarray) -> np.ndarray:
+    """Spread every bit over the upper half: a multiplication by 2**64 / golden ratio on either side of a fold."""
+    values = values * np.uint64(GOLDEN)
+    return (values ^ (values >> np.uint64(32))) * np.uint64(GOLDEN)
 
 
 def place_stems() -> list[str]:

@@ -119,7 +119,7 @@ class NiahDraft(Draft):
         costs = self._costs(keys, values, tokenizer)[:count]
         tokens = around.tokens(statements[0], int(costs[0]), tokenizer) + int(costs.sum())
         pads = padding(self._key, PADDING, tokenizer)
-        return UnitsBody(around, units, marks, tokens, pads.texts, pads.tokens, hosts(self._key))
+        return UnitsBody(around, units, marks, tokens, pads.texts.tolist(), pads.tokens, hosts(self._key))
 
     def _order(self, fillers: int) -> np.ndarray:
         """Statements in the order of the text; those of one key are no neighbours but by chance."""

@@ -41,7 +41,7 @@ class StoryFiltering(StoryTask):
     def scenes(self, key: Key) -> list[Scene]:
         """The chapters without a purchase, each at a depth of its own."""
         count = self.num_chapters if self.mode == "filter" else 1 + key.stream("count").one(self.num_chapters)
-        return [Scene(key.depth(f"gap {n}"), (Chapter(bought=False, person=n, place=n),)) for n in range(count)]
+        return [Scene(key.depth(f"gap {n}"), (Chapter(bought=False),)) for n in range(count)]
 
     def ask(self, key: Key, ledger: Ledger, numbers: list[int]) -> Asked:
         """The question in the words of the mode; the evidence is each whole chapter, for no sentence alone shows it."""

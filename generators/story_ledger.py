@@ -7,6 +7,7 @@ sample holds the chapters of the shorter one.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,17 +17,25 @@ from nl_tasks.generators.story_costs import LINES
 
 ITEMS_A_ROW = 4
 MAIN, SEEN, SHOWN, OTHER = range(ITEMS_A_ROW)
-FLAGS = 12
+FLAGS = 13
 DRAWS = FLAGS + sum(line.draws for line in LINES)
+
+
+_OCTAVES = 15
+_KNOWN = 2**_OCTAVES - 1
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """An evidence chapter: whether the hero buys its main item, and which evidence person and place it has."""
+    """An evidence chapter: whether the hero buys its main item, and whom and what place it has.
+
+    A person or place with a number turns up in the evidence chapters of that number only; None is anybody or anywhere,
+    drawn as in a filler chapter, so that nothing tells the two apart.
+    """
 
     bought: bool
-    person: int
-    place: int
+    person: int | None = None
+    place: int | None = None
 
 
 class Ledger:
@@ -37,14 +46,16 @@ class Ledger:
         self.evidence, self.rows = count, count + fillers
         evidence = key.stream("evidence").words(count, DRAWS)
         self.words = np.concatenate([evidence, key.stream("filler").words(fillers, DRAWS)])
-        flags = self.words[count:, :FLAGS]
-        people = max((chapter.person for chapter in chapters), default=-1) + 1
-        places = max((chapter.place for chapter in chapters), default=-1) + 1
-        self.person = np.concatenate([[c.person for c in chapters], people + _visits(flags[:, 0], flags[:, 1])])
-        self.place = np.concatenate([[c.place for c in chapters], places + _visits(flags[:, 2], flags[:, 3])])
-        self.person, self.place = self.person.astype(np.int64), self.place.astype(np.int64)
-        bought = scale(flags[:, 4], 2**20) < round(density * 2**20)
-        self.bought = np.concatenate([np.array([c.bought for c in chapters], dtype=bool), bought])
+        flags = self.words[:, :FLAGS]
+        # Some people are met often: the smaller of two draws. Of places more are new.
+        self.person = _drawn(np.minimum(flags[:, 0], flags[:, 12]), flags[:, 1])
+        self.place = _drawn(flags[:, 2], flags[:, 3])
+        self.bought = scale(flags[:, 4], 2**20) < round(density * 2**20)
+        for row, chapter in enumerate(chapters):
+            self.bought[row] = chapter.bought
+            self.person[row] = self.person[row] if chapter.person is None else _KNOWN + chapter.person
+            self.place[row] = self.place[row] if chapter.place is None else _KNOWN + chapter.place
+        self._part_pairs()
         self.items = np.arange(self.rows * ITEMS_A_ROW).reshape(self.rows, ITEMS_A_ROW)
         firsts = [name for name in SHE + HE if name.lower() not in hero.lower().split()]
         self.women = sum(name in SHE for name in firsts)
@@ -58,16 +69,16 @@ class Ledger:
         return scale(self.words[:, flag], 100) < percent
 
     def person_name(self, row: int) -> str:
-        """Whom the hero meets in a row."""
-        return _name(self.people, int(self.person[row]))
+        """Whom the hero meets in an evidence row."""
+        return self._people[row]
 
     def place_name(self, row: int) -> str:
-        """Where a row happens."""
-        return _name(self.places, int(self.place[row]))
+        """Where an evidence row happens."""
+        return self._places[row]
 
     def item_name(self, row: int) -> str:
-        """What is bought in a row, or declined; no article."""
-        return _name(self.goods, int(self.items[row, MAIN]))
+        """What is bought in an evidence row, or declined; no article."""
+        return self._goods[row]
 
     def sales(self, order: np.ndarray) -> np.ndarray:
         """What is sold in each row of a story in this order: an item bought earlier and still owned, else -1."""
@@ -84,14 +95,31 @@ class Ledger:
                 owned.append(main[row])
         return sold
 
+    @cached_property
+    def _people(self) -> list[str]:
+        return self.people.names(self.people.indices(self.person[: self.evidence]))
 
-def _visits(news: np.ndarray, picks: np.ndarray) -> np.ndarray:
-    """Numbers of people (or places) in order: two in three are new, the others are met again."""
-    new = scale(news, 3) < 2
-    new[:1] = True
-    known = np.cumsum(new)
-    return np.where(new, known - 1, scale(picks, known))
+    @cached_property
+    def _places(self) -> list[str]:
+        return self.places.names(self.places.indices(self.place[: self.evidence]))
+
+    @cached_property
+    def _goods(self) -> list[str]:
+        return self.goods.names(self.goods.indices(self.items[: self.evidence, MAIN]))
+
+    def _part_pairs(self) -> None:
+        """Let no other chapter have both the person and the place of an evidence chapter: it moves somewhere new."""
+        pairs = self.person << 32 | self.place
+        again = np.isin(pairs, pairs[: self.evidence])
+        again[np.unique(pairs[: self.evidence], return_index=True)[1]] = False
+        unused = max(int(self.place[: self.evidence].max(initial=0)), _KNOWN) + 1
+        self.place[again] = unused + np.arange(np.count_nonzero(again))
 
 
-def _name(mint: Mint, entity: int) -> str:
-    return mint.names(mint.indices(np.array([entity])))[0]
+def _drawn(octaves: np.ndarray, picks: np.ndarray) -> np.ndarray:
+    """Numbers 0..2**15-2, int64 `[rows]`, each row for itself: k about as often as 1 / (k + 1), as words in a text.
+
+    At every length some people and places are then met often, some twice and many once.
+    """
+    octave = scale(octaves, _OCTAVES)
+    return (1 << octave) - 1 + scale(picks, 1 << octave)

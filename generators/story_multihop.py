@@ -57,13 +57,15 @@ class StoryMultihop(StoryTask):
     def scenes(self, key: Key) -> list[Scene]:
         """The purchase before the target, the gap and the target; then one chapter for each further hop."""
         gap = key.stream("gap").one(self.max_gap + 1)
-        between = [Chapter(bought=False, person=4 + n, place=4 + n) for n in range(gap)]
-        first = Chapter(bought=True, person=0, place=0)
-        target = Chapter(bought=True, person=1, place=1)
-        scenes = [Scene(key.depth("target"), (first, *between, target))]
-        # The seller again at another place; that place again with another person; that person again elsewhere.
-        further = [Chapter(bought=True, person=0, place=2), Chapter(bought=True, person=2, place=2)]
-        further.append(Chapter(bought=True, person=2, place=3))
+        # Whom and what place a hop goes on from turn up in two chapters; all others are anybody and anywhere.
+        seller = 0 if self.hops > 1 else None
+        place = 0 if self.hops > 2 else None
+        other = 1 if self.hops > 3 else None
+        first = Chapter(bought=True, person=seller)
+        target = Chapter(bought=True)
+        scenes = [Scene(key.depth("target"), (first, *[Chapter(bought=False)] * gap, target))]
+        further = [Chapter(bought=True, person=seller, place=place), Chapter(bought=True, person=other, place=place)]
+        further.append(Chapter(bought=True, person=other))
         scenes += [Scene(key.depth(f"hop {n + 2}"), (chapter,)) for n, chapter in enumerate(further[: self.hops - 1])]
         return scenes
 
