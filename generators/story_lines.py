@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         "blown sand", "a mild breeze", "the noise of carts", "woodsmoke", "a flock of starlings", "birdsong",
     ),
     "hangs": (
-        "lay over", "drifted across", "had settled on", "moved slowly along", "softened", "crept between", "hung above",
+        "lay over", "drifted across", "had settled on", "moved slowly along", "softened", "crept along", "hung above",
         "filled", "passed over", "clung to", "rolled past", "lingered around", "swept through", "hovered near",
     ),
     "spot": (
@@ -82,9 +82,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "manner": (
         "at length", "in a low voice", "with great feeling", "between bites of cheese", "without once looking up",
         "as old friends do", "with many a pause", "in broken sentences", "as though it had happened yesterday",
-        "with one eye on the sky", "over a pot of tea", "and never finished a story", "more to the dog than to anyone",
-        "until the kettle boiled", "until the shadows had grown long", "as people do who live alone", "and laughed a good deal",
-        "while the kettle sang", "and drew maps in the dust", "with both hands in the air", "and forgot the hour",
+        "with one eye on the sky", "over a pot of tea", "without ever finishing a story", "more to the dog than to anyone",
+        "until the kettle boiled", "until the shadows had grown long", "as people do who live alone", "with a good deal of laughter",
+        "while the kettle sang", "with maps drawn in the dust", "with both hands in the air", "with no thought for the hour",
     ),
     "saying": (
         "The road north is worse than it looks", "Nobody comes here for the soup", "You have the look of a walker",
@@ -113,6 +113,9 @@ WORDS: dict[str, tuple[str, ...]] = {
         "Where does everyone eat", "Is the bridge safe for a cart", "How old is that wall", "Why is the square so empty",
         "Can one hire a mule", "Is it always this windy", "When does the next coach leave", "Who lives in the big house",
         "Have you lived here long", "Is the water good to drink", "What was that noise", "Does anybody mend boots here",
+        "Which way to the station", "Are the nights cold up here", "Who planted all those trees", "May I rest here a moment",
+        "Do the coaches run on holidays", "What became of the old mill", "Is there a bed to be had", "Where did you learn that",
+        "Is that smoke over the hill", "When is the next fair", "Do you ever go to the coast", "What is the river called",
     ),
     "price": (
         "nine silver marks", "three crowns", "a handful of coppers", "twelve shillings", "two gold florins", "five groats",
@@ -166,11 +169,17 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a safe road", "dry weather", "good company", "an easy crossing", "better soup elsewhere", "honest innkeepers",
         "a following wind", "cheap lodgings", "short hills", "sound sleep", "luck with the coaches", "long evenings",
         "few toll gates", "clean sheets", "a quick return", "fair skies",
+        "a warm stove at the end", "roads without mud", "patient horses", "strong boots", "no more rain", "a friendly harbour",
+        "lamps in every window", "full moons", "bread that is not stale", "news from home", "a dry haystack", "light luggage",
     ),
     "gesture": (
         "waved from the doorway", "went back indoors", "lifted a hand", "nodded and turned away", "stood there for some time",
         "hummed a few notes", "looked down the street", "whistled for the dog", "took up the work again", "smiled at last",
         "called something that the wind carried off", "bowed like an actor", "was soon out of sight", "pointed out the way",
+        "began to sweep the step", "found a reason to stay outside", "shut the window against the draught", "yawned broadly",
+        "looked up at the clouds", "counted the chimneys", "put on a pair of gloves", "gave a short salute", "shaded both eyes",
+        "remembered the soup on the stove", "sat down on the bench again", "fed a crust to the sparrows", "hurried to the well",
+        "stamped both feet against the cold", "turned the sign on the door", "wished for a longer evening",
     ),
     "way": (
         "the path led on", "the road climbed", "the track ran", "a lane wound", "the coach rattled", "the towpath went",
@@ -305,9 +314,9 @@ HAGGLE = Line("haggle", PARAGRAPH, (
     "In the end the talk came round to trade, and {crowd} {busy}.",
     "There was business to be done, and {hero} felt {mood} {because}.",
     "The {job} cleared the table, {night}.",
-    "{She} opened a box, {meanwhile}.",
-    "Like everyone in those parts, {she} had things to sell, {meanwhile}.",
-    "A cloth was unrolled, {meanwhile}.",
+    "{She} opened a box while {crowd} {busy}.",
+    "Like everyone near {spot}, {she} had things to sell, {meanwhile}.",
+    "A cloth was unrolled on top of the {thing}, {meanwhile}.",
 ))  # fmt: skip
 BOUGHT = Line("bought", SPACE, (
     "{hero} bought {a_main} from {person} for {price}.",
