@@ -29,6 +29,7 @@ from nl_tasks.sparse_backends import parse_backend
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task as LMEvalTask
+    from lm_eval.tasks import TaskManager
 
     from nl_tasks.eval_model import MeasuredLM
 
@@ -56,7 +57,7 @@ class Session:
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.dtype = _dtype(self.folder, dtype, self.device)
         self._model: MeasuredLM | None = None
-        self._task: tuple[tuple[object, ...], LMEvalTask] | None = None
+        self._task: tuple[tuple[object, ...], LMEvalTask, TaskManager] | None = None
 
     def cell(
         self,
@@ -108,7 +109,7 @@ class Session:
         """Evaluate one cell; `answered` is called after each sample."""
         from lm_eval import simple_evaluate
 
-        task = self._samples(cell)
+        task, manager = self._samples(cell)
         model = self._loaded()
         backend = parse_backend(cell.backend)
         model.prepare(backend, dense_layers=cell.dense_layers, chat=self._chats(cell), answered=answered)
@@ -118,6 +119,7 @@ class Session:
             apply_chat_template=model.chat,
             gen_kwargs={"max_gen_toks": cell.max_new_tokens},
             bootstrap_iters=0,
+            task_manager=manager,  # its own would read the thousands of tasks that come with it
         )
         if found is None:
             raise RuntimeError("evaluations run in one process: start no launcher of several")
@@ -158,7 +160,7 @@ class Session:
             evidence_recall=_mean(cost.recall),
         )
 
-    def _samples(self, cell: Cell) -> "LMEvalTask":
+    def _samples(self, cell: Cell) -> "tuple[LMEvalTask, TaskManager]":
         """The task with its samples, kept for the next backend."""
         from lm_eval.tasks import TaskManager
 
@@ -170,9 +172,10 @@ class Session:
                 "seed": cell.seed,
                 "knobs": {f"{cell.task}.{knob}": value for knob, value in json.loads(cell.params).items()},
             }
-            known = TaskManager(include_path=str(task_folder()), include_defaults=False, metadata=metadata)
-            self._task = cell.question, known.load([f"nl_{cell.task}"])["tasks"][f"nl_{cell.task}"]
-        return self._task[1]
+            manager = TaskManager(include_path=str(task_folder()), include_defaults=False, metadata=metadata)
+            task = manager.load([f"nl_{cell.task}"])["tasks"][f"nl_{cell.task}"]
+            self._task = cell.question, task, manager
+        return self._task[1:]
 
     def _loaded(self) -> "MeasuredLM":
         if self._model is None:
