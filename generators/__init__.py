@@ -1,6 +1,14 @@
 """Tasks and the text they are made of: `get_task("story_multihop").sample(...)`."""
 
-from nl_tasks.generators import ruler_niah, ruler_vt, story_filtering, story_multihop, story_retrieval
+from nl_tasks.generators import (
+    ruler_cwe,
+    ruler_fwe,
+    ruler_niah,
+    ruler_vt,
+    story_filtering,
+    story_multihop,
+    story_retrieval,
+)
 from nl_tasks.generators.lengths import format_length, parse_length
 from nl_tasks.generators.sample import Evidence, Sample
 from nl_tasks.generators.task import Task, get_task, register, task_types
@@ -16,6 +24,8 @@ __all__ = [
     "load_tokenizer",
     "parse_length",
     "register",
+    "ruler_cwe",
+    "ruler_fwe",
     "ruler_niah",
     "ruler_vt",
     "story_filtering",

@@ -10,7 +10,7 @@ from nl_tasks.generators.ruler import RulerTask
 from nl_tasks.generators.sentence_pool import Sentences, padding, sentences
 from nl_tasks.generators.task import register
 from nl_tasks.generators.tokenizers import Tokenizer
-from nl_tasks.generators.units import PADDING, Mark, UnitsBody, frame, hosts, spread
+from nl_tasks.generators.units import PADDING, SLACK, Mark, UnitsBody, frame, hosts, spread
 
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels: no name is a word
 _VALUES = range(10000, 100000)
@@ -74,7 +74,8 @@ class VtDraft(Draft):
         if bare > length - MARGIN:  # so short that the frame counts more than the chains that were to be added
             laid = _Laid(self, 0, length, tokenizer)
             bare = laid.body(0).tokens
-        return laid.body(int(np.searchsorted(np.cumsum(laid.fillers.tokens), length - MARGIN - bare, side="right")))
+        room = length - MARGIN - SLACK - bare
+        return laid.body(int(np.searchsorted(np.cumsum(laid.fillers.tokens), room, side="right")))
 
     def chains(self, length: int) -> int:
         """How many chains a text of `length` tokens has."""

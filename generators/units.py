@@ -19,6 +19,9 @@ _CONTEXT = "\0"
 PADDING = 128
 """Padding texts that a body offers."""
 
+SLACK = 4
+"""Tokens to leave beside `MARGIN`: which unit comes first, and loses its white space, is known only at the end."""
+
 
 @dataclass(frozen=True)
 class Mark:

@@ -13,7 +13,7 @@ from nl_tasks.generators.task import Task, get_task, task_types
 from nl_tasks.generators.tokenizers import Tokenizer, load_tokenizer
 
 LENGTH = 2048
-SMALL = {"num_queries": 3, "hops": 2}
+SMALL = {"num_queries": 3, "hops": 2, "common": 8}
 """Knobs set smaller than their defaults, so that a sample fits the page."""
 
 _HEAD = """# Gallery
