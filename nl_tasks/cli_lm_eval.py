@@ -17,6 +17,10 @@ def lm_eval(
     Example: nl-tasks lm-eval run --model hf --model_args pretrained=./my-model --tasks nl_story
     --metadata '{"lengths": ["4k"], "samples": 50}' --apply_chat_template
 
+    Example: nl-tasks lm-eval run --model hf
+    --model_args pretrained=./my-model,attn_implementation=nl_quest:sparsity=0.9 --tasks nl_story_4k
+    --apply_chat_template
+
     Example: lm_eval run --include_path $(nl-tasks lm-eval --path) --tasks nl_story ...
     """
     if path:

@@ -182,9 +182,10 @@ def command(*words):
     return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True, env=environment, cwd=ROOT)
 
 
-def lm_eval_words(folder, out):
+def lm_eval_words(folder, out, attention="sdpa"):
+    arguments = f"pretrained={folder},dtype=float32,attn_implementation={attention}"
     return [
-        *("run", "--model", "hf", "--model_args", f"pretrained={folder},dtype=float32"),
+        *("run", "--model", "hf", "--model_args", arguments),
         *("--tasks", "nl_story_multihop", "--apply_chat_template", "--device", "cpu", "--output_path", str(out)),
         *("--metadata", '{"lengths": ["2k"], "samples": 1}', "--gen_kwargs", "max_gen_toks=2", "--log_samples"),
     ]
@@ -208,3 +209,17 @@ def test_the_command_line_says_what_is_wrong_in_one_line(tiny_llama, tmp_path):
     assert found.returncode == 2
     assert found.stderr.strip().splitlines()[-1].startswith("nl-tasks: story_multihop/2048/43/0 does not fit: 2048")
     assert "Traceback" not in found.stderr
+
+
+def test_backends_are_known_by_name_with_their_parameters(tiny_llama, tmp_path, monkeypatch, capsys):
+    from nl_tasks.lm_eval_cli import run_lm_eval
+    from nl_tasks.sparse_backends import Quest
+
+    asked = []
+    plan = Quest.plan
+    monkeypatch.setattr(Quest, "plan", lambda self, *args, **more: asked.append(self.spec) or plan(self, *args, **more))
+    run_lm_eval(lm_eval_words(tiny_llama(), tmp_path, "nl_quest:sparsity=0.75"))
+    assert set(asked) == {"quest:sparsity=0.75"}
+    assert "nl_story_multihop" in capsys.readouterr().out
+    with pytest.raises(ValueError, match=r"unknown backend 'qest'.*quest"):
+        run_lm_eval(lm_eval_words(tiny_llama(), tmp_path, "nl_qest"))
