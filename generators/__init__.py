@@ -1,6 +1,9 @@
 """Tasks and the text they are made of: `get_task("story_multihop").sample(...)`."""
 
 from nl_tasks.generators import (
+    qa_quality,
+    qa_squad,
+    qa_toefl,
     ruler_cwe,
     ruler_fwe,
     ruler_niah,
@@ -23,6 +26,9 @@ __all__ = [
     "get_task",
     "load_tokenizer",
     "parse_length",
+    "qa_quality",
+    "qa_squad",
+    "qa_toefl",
     "register",
     "ruler_cwe",
     "ruler_fwe",

@@ -72,3 +72,8 @@ class Key:
         dealt = Stream(*self._series, "depth", role, block).permutation(_BLOCK)[place]
         start = int.from_bytes(_digest(*self._series, "depth", role)[:8], "little")
         return (start + (block * _BLOCK + int(dealt)) * GOLDEN) % _WORD / _WORD
+
+    def turn(self, name: str, n: int) -> int:
+        """Which of `n` things, 0..n-1, is this sample's turn: each comes once in n samples, in a random order."""
+        lap, place = divmod(self._index, n)
+        return int(Stream(*self._series, "turn", name, lap).permutation(n)[place])

@@ -16,6 +16,13 @@ LENGTH = 2048
 SMALL = {"num_queries": 3, "hops": 2, "common": 8}
 """Knobs set smaller than their defaults, so that a sample fits the page."""
 
+CORPORA = {
+    "qa_quality": "tests/generators/corpora/quality.jsonl",
+    "qa_squad": "tests/generators/corpora/squad.json",
+    "qa_toefl": "tests/generators/corpora/toefl.jsonl",
+}
+"""What the QA tasks read here, in the repository: corpora made up for it, in the formats of the original ones."""
+
 _HEAD = """# Gallery
 
 One sample of every task at {length} tokens, with some knobs set small. Passages in **bold** are the evidence: what the
@@ -39,6 +46,8 @@ def section(name: str, tokenizer: Tokenizer) -> str:
     """One task: what it is, its knobs, a sample."""
     cls = task_types()[name]
     knobs = {field.name: SMALL[field.name] for field in fields(cls) if field.name in SMALL}
+    if name in CORPORA:
+        knobs["source"] = CORPORA[name]
     task = get_task(name, **knobs)
     sample = task.sample(seed=43, index=0, length=LENGTH, tokenizer=tokenizer)
     summary = (cls.__doc__ or "").strip().split("\n")[0]
@@ -48,7 +57,9 @@ def section(name: str, tokenizer: Tokenizer) -> str:
 
 
 def _knobs(task: Task) -> str:
-    return ", ".join(f"`{field.name}={getattr(task, field.name)}`" for field in fields(task))
+    return ", ".join(
+        f"`{field.name}={getattr(task, field.name)}`" for field in fields(task) if getattr(task, field.name) != ""
+    )
 
 
 def _marked(sample: Sample) -> str:

@@ -13,7 +13,13 @@ from nl_tasks.generators import get_task, load_tokenizer, task_types
 FOLDER = Path(__file__).parent / "golden"
 SEED, INDICES = 43, (0, 1)
 # Knobs that make a task fit into a few thousand tokens; all others stay at their defaults.
-SMALL = {"story_retrieval": {"num_queries": 4}}
+CORPORA = "tests/generators/corpora"  # relative: samples name their source
+SMALL = {
+    "story_retrieval": {"num_queries": 4},
+    "qa_quality": {"source": f"{CORPORA}/quality.jsonl"},
+    "qa_squad": {"source": f"{CORPORA}/squad.json"},
+    "qa_toefl": {"source": f"{CORPORA}/toefl.jsonl"},
+}
 OURS = sorted(name for name, cls in task_types().items() if cls.__module__.startswith("nl_tasks.generators."))
 
 
@@ -27,7 +33,8 @@ def golden_text(name):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_samples_are_byte_for_byte_those_of_the_golden_file(name, request):
+def test_samples_are_byte_for_byte_those_of_the_golden_file(name, request, monkeypatch):
+    monkeypatch.chdir(Path(__file__).parents[2])
     path = FOLDER / f"{name}.jsonl"
     text = golden_text(name)
     if request.config.getoption("--update-golden"):
