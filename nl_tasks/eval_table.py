@@ -6,15 +6,26 @@ from rich.console import Console
 from rich.table import Table
 
 from nl_tasks.generators.lengths import format_length
-from nl_tasks.result import Result
+from nl_tasks.result import Result, SampleResult
 
 DENSE = "dense"
-_HEADINGS = ("score", "95% interval", "- dense", "unparsed", "density", "asked", "+ selecting", "evidence seen")
+_HEADINGS = (
+    "score",
+    "95% interval",
+    "- dense",
+    "as dense",
+    "unparsed",
+    "density",
+    "asked",
+    "+ selecting",
+    "evidence seen",
+)
 _TIMES = ("prefill s", "decode ms")
 LEGEND = (
-    "density: score entries computed, as a share of full attention in the method's own phase (of the prompt, for "
-    "decode and eviction); + selecting: what choosing them costs besides; evidence seen: share of the evidence tokens "
-    "that the question (prefill) or the answer (decode) could see; decode ms: milliseconds a token"
+    "as dense: share of samples answered as with full attention; density: score entries computed, as a share of full "
+    "attention in the method's own phase (of the prompt, for decode and eviction); + selecting: what choosing them "
+    "costs besides; evidence seen: share of the evidence tokens that the question (prefill) or the answer (decode) "
+    "could see; decode ms: milliseconds a token"
 )
 
 
@@ -42,6 +53,18 @@ def decode_ms(result: Result) -> float | None:
     return 1000 * sum(sample.decode_s for sample in result.samples) / steps if steps else None
 
 
+def same_answers(result: Result, other: Result) -> float:
+    """Share of the samples that both have to which both gave the same answer, or the same text if none was read."""
+    theirs = {sample.id: sample for sample in other.samples}
+    pairs = [(sample, theirs[sample.id]) for sample in result.samples if sample.id in theirs]
+    same = [_said(mine) == _said(their) for mine, their in pairs]
+    return sum(same) / len(same) if same else 0.0
+
+
+def _said(sample: SampleResult) -> str:
+    return sample.answer if sample.parsed else sample.prediction
+
+
 def _table(group: list[Result]) -> Table:
     cell = group[0].cell
     title = f"{cell.task} at {format_length(cell.length)}, {cell.model}, n = {cell.n}"
@@ -61,6 +84,7 @@ def _row(result: Result, dense: Result | None) -> Iterator[str]:
     yield f"{summary.mean:.3f}"
     yield f"{summary.low:.3f} - {summary.high:.3f}"
     yield "" if dense is None or dense is result else f"{summary.mean - dense.summary.mean:+.3f}"
+    yield "" if dense is None or dense is result else f"{same_answers(result, dense):.0%}"
     yield f"{summary.unparsed:.0%}"
     yield _number(result.mean("density_of_prompt"), ".3f")
     yield _number(result.asked_density, ".3f")

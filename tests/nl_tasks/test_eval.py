@@ -264,3 +264,15 @@ def test_the_command_prints_results_and_one_line_for_bad_use(tiny_llama, tmp_pat
     out, err = (running := start(tiny_llama(), tmp_path, "--backend", "qest")).communicate()
     assert running.returncode == 2
     assert len(err.strip().splitlines()) == 1 and "quest" in err
+
+
+def test_answers_are_compared_with_those_of_dense_attention(found):
+    from dataclasses import replace
+
+    from nl_tasks.eval_table import same_answers
+
+    dense = found["dense"]
+    first, second = dense.samples
+    assert same_answers(dense, dense) == 1.0
+    other = replace(dense, samples=(first, replace(second, prediction=second.prediction + "!")))
+    assert same_answers(other, dense) == 0.5
