@@ -45,7 +45,7 @@ def gallery() -> str:
 def section(name: str, tokenizer: Tokenizer) -> str:
     """One task: what it is, its knobs, a sample."""
     cls = task_types()[name]
-    knobs = {field.name: SMALL[field.name] for field in fields(cls) if field.name in SMALL}
+    knobs: dict[str, int | str] = {field.name: SMALL[field.name] for field in fields(cls) if field.name in SMALL}
     if name in CORPORA:
         knobs["source"] = CORPORA[name]
     task = get_task(name, **knobs)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TOWNS = "Ambermere Barleyholt Coldwick Driftford Emberlea Foxden Gooseham Heronwell Kestrelglen Linnetmarsh".split()
-TOWNS += "Mossbarrow Otterfell Pebblecross Quietmouth Ravenwold Saltwick Swanmere Thistlebank Vineden Wanderholt".split()
+TOWNS += "Mossfell Otterham Pebblecross Quietmouth Ravenwold Saltwick Swanmere Thistlebank Vineden Wickholt".split()
 FIRST = "Agnes Basil Cora Desmond Edwina Florian Greta Hector Imogen Jasper Lorna Magnus Nora Oswald Petra".split()
 LAST = "Alderbrook Birchdale Copperfield Dunshaw Elmhurst Flintridge Hazelgate Marlstead Redcombe Thornbury".split()
 GOODS = ["brass bells", "blue glass", "felt hats", "smoked eels", "chess sets", "garden rakes", "honey cakes", "kites"]
@@ -60,7 +60,7 @@ def choices(rng, fact, gold):
     """Four different options in a random order, and the letter of the gold one."""
     pools = {"founder": [f"{a} {b}" for a in FIRST for b in LAST], "goods": GOODS, "month": MONTHS}
     pool = pools.get(fact, [str(year) for year in range(1140, 1790)])
-    options = rng.sample([option for option in pool if option != gold], 3) + [gold]
+    options = [*rng.sample([option for option in pool if option != gold], 3), gold]
     rng.shuffle(options)
     return options, "ABCD"[options.index(gold)]
 
