@@ -49,6 +49,10 @@ class PackedDraft(Draft):
         """The fewest tokens: the document asked about, and an excerpt of another."""
         return self._lay(0, tokenizer).tokens + MARGIN
 
+    def longest(self, tokenizer: Tokenizer) -> int:
+        """The most tokens that the documents fill when none comes twice."""
+        return _longest(self._lay(self._most(document_costs(self._corpus, tokenizer)), tokenizer))
+
     def body(self, length: int, tokenizer: Tokenizer) -> UnitsBody:
         """As many other documents as fit. Raises ValueError if there are too few, naming the longest that works."""
         costs = document_costs(self._corpus, tokenizer)
@@ -60,11 +64,10 @@ class PackedDraft(Draft):
                 return self._lay(fillers, tokenizer)
             fillers += 1
         body = self._lay(fillers, tokenizer)
-        longest = body.tokens + int(body.padding_costs[:-_SPARE].sum())
-        if length > longest:
+        if length > _longest(body):
             raise ValueError(
                 f"length {length} is too long for the {len(self._corpus.documents)} documents of the source: "
-                f"the longest they fill is {longest}; allow_repeat=true lets documents come twice"
+                f"the longest they fill is {_longest(body)}; allow_repeat=true lets documents come twice"
             )
         return body
 
@@ -125,6 +128,10 @@ class PackedDraft(Draft):
         pool = self._pool(fillers, costs)
         units = list(map("".join, zip(headings, texts)))
         return _PackedBody(around, units, marks, tokens, pool.texts, np.array(pool.tokens), np.zeros(0), excerpt)
+
+
+def _longest(body: UnitsBody) -> int:
+    return body.tokens + int(body.padding_costs[:-_SPARE].sum())
 
 
 @dataclass

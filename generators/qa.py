@@ -1,15 +1,16 @@
 """What the QA tasks have in common: a question about one document of many, and where the documents come from."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
 
-from nl_tasks.generators.fitting import Draft
 from nl_tasks.generators.packed_documents import PackedDraft
 from nl_tasks.generators.qa_corpus import Corpus, Question, Source, load_corpus
 from nl_tasks.generators.randomness import Key
 from nl_tasks.generators.task import Task
+from nl_tasks.generators.tokenizers import Tokenizer
 from nl_tasks.generators.units import Frame, frame
 
 
@@ -72,7 +73,13 @@ class QaTask(Task):
         knobs = {knob: value for knob, value in json.loads(self.params).items() if knob != "source"}
         return Key(self.name, self.version, json.dumps(knobs, sort_keys=True, separators=(",", ":")), seed, index)
 
-    def draft(self, key: Key) -> Draft:
+    def longest_length(self, *, seed: int, indices: Iterable[int], tokenizer: Tokenizer) -> int | None:
+        """The most tokens that the documents fill; None if they may come twice."""
+        if self.allow_repeat:
+            return None
+        return min(self.draft(self.key(seed, index)).longest(tokenizer) for index in indices)
+
+    def draft(self, key: Key) -> PackedDraft:
         """The sample before its length is known."""
         corpus = self.corpus
         asked = _questions(corpus, self.max_words)

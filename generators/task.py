@@ -79,6 +79,10 @@ class Task(ABC):
         """The fewest tokens that can hold every one of the samples `indices`."""
         return max(self.draft(self.key(seed, index)).smallest(tokenizer) for index in indices)
 
+    def longest_length(self, *, seed: int, indices: Iterable[int], tokenizer: Tokenizer) -> int | None:
+        """The most tokens that every one of the samples `indices` can fill; None if there is no limit."""
+        return None
+
     def require(self, field: str, allowed: bool, expected: str) -> None:
         """Raise ValueError naming field, value and `expected` unless `allowed`; for use in `__post_init__`."""
         if not allowed:

@@ -232,3 +232,11 @@ def test_equal_seeds_ask_the_same_of_other_files_only_if_they_hold_the_same(tekk
     other = tmp_path / "other.jsonl"
     other.write_text("".join((FOLDER / "toefl.jsonl").read_text().splitlines(keepends=True)[:-1]))
     assert make("qa_toefl", tekken, source=str(other)).prompt != make("qa_toefl", tekken).prompt
+
+
+@pytest.mark.parametrize("name", QA)
+def test_the_longest_length_of_several_samples_is_what_each_of_them_can_fill(name, tekken):
+    longest = task_of(name).longest_length(seed=43, indices=range(8), tokenizer=tekken)
+    for index in range(8):
+        assert make(name, tekken, length=longest, index=index).num_tokens == longest
+    assert task_of(name, allow_repeat=True).longest_length(seed=43, indices=range(8), tokenizer=tekken) is None
