@@ -56,6 +56,8 @@ class Session:
         self.folder = _find(name)
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         self.dtype = _dtype(self.folder, dtype, self.device)
+        self._hash = model_hash(self.folder)
+        self._smallest: dict[tuple[Task, int, int], int] = {}
         self._model: MeasuredLM | None = None
         self._task: tuple[tuple[object, ...], LMEvalTask, TaskManager] | None = None
 
@@ -84,14 +86,13 @@ class Session:
                 f"{task.name} at {format_length(length)} does not fit {self.name}: {length} tokens of prompt and "
                 f"{max_new_tokens} of answer, its context has {context}"
             )
-        smallest = task.smallest_length(seed=seed, indices=range(n), tokenizer=tokenizer)
-        if length < smallest:
+        if length < (smallest := self._smallest_length(task, seed, n)):
             raise ValueError(
                 f"{format_length(length)} tokens are too few for {task.name}: these {n} samples need {smallest}"
             )
         return Cell(
             model=self.name if not Path(self.name).is_dir() else self.folder.resolve().name,
-            model_hash=model_hash(self.folder),
+            model_hash=self._hash,
             tokenizer_hash=tokenizer.fingerprint,
             dtype=self.dtype,
             backend=chosen.spec,
@@ -137,6 +138,12 @@ class Session:
             code_sha256=code_hash(),
             environment=environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
         )
+
+    def _smallest_length(self, task: Task, seed: int, n: int) -> int:
+        if (asked := (task, seed, n)) not in self._smallest:
+            tokenizer = load_tokenizer(str(self.folder))
+            self._smallest[asked] = task.smallest_length(seed=seed, indices=range(n), tokenizer=tokenizer)
+        return self._smallest[asked]
 
     def _sample(self, doc: dict[str, Any], prediction: str) -> SampleResult:
         score = get_scorer(doc["metric"])(prediction, doc["answers"])
