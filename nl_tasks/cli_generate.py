@@ -22,6 +22,12 @@ def generate(
         list[str] | None,
         typer.Option("--set", metavar="KNOB=VALUE", help="A knob of the tasks; task.knob=value for one task's."),
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="For the QA tasks: a file in the original format or a Hub id; --set source=...")
+    ] = None,
+    allow_repeat: Annotated[
+        bool, typer.Option("--allow-repeat", help="For the QA tasks: documents may come twice; --set allow_repeat=true")
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(help="Processes; the files do not depend on it. Default: all cores that have work."),
@@ -39,13 +45,17 @@ def generate(
     Example: nl-tasks generate --len 128k
 
     Example: nl-tasks generate story_multihop --len 8k,32k -n 100 --set hops=2 --tokenizer ./my-model
+
+    Example: nl-tasks generate qa_toefl --source toeflqa.jsonl --len 64k
     """
     from nl_tasks.errors import Interrupted, RunError
     from nl_tasks.generate import generate_dataset
     from nl_tasks.knobs import make_tasks
     from nl_tasks.progress import GenerationProgress
 
-    chosen = make_tasks(tasks or STORY_TASKS, settings or ())
+    settings = list(settings or ())
+    settings += [f"source={source}"] * (source is not None) + ["allow_repeat=true"] * allow_repeat
+    chosen = make_tasks(tasks or STORY_TASKS, settings)
     with GenerationProgress(quiet=quiet) as progress:
         try:
             datasets = generate_dataset(
