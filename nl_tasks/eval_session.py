@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from nl_tasks.eval_files import find_model, weights_dtype
 from nl_tasks.eval_hashes import code_hash, environment, model_hash
 from nl_tasks.generators.lengths import format_length
 from nl_tasks.generators.task import Task, get_task
@@ -20,11 +21,9 @@ from nl_tasks.gold import PLAIN
 from nl_tasks.lm_eval_data import DEFAULT_SEED
 from nl_tasks.lm_eval_model import context_size
 from nl_tasks.lm_eval_yaml import task_folder
-from nl_tasks.local_models import model_folder
 from nl_tasks.manifest import rows_hash
-from nl_tasks.result import Result, SampleResult
+from nl_tasks.result import Result
 from nl_tasks.result_cell import Cell
-from nl_tasks.scoring import get_scorer
 from nl_tasks.sparse_backends import parse_backend
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from nl_tasks.eval_model import MeasuredLM
 
 MAX_NEW_TOKENS = 1024
-_WEIGHTS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
 
 
 class Session:
@@ -53,9 +51,9 @@ class Session:
         Raises ValueError if there is no such model.
         """
         self.name, self.options = name, options
-        self.folder = _find(name)
+        self.folder = find_model(name)
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        self.dtype = _dtype(self.folder, dtype, self.device)
+        self.dtype = weights_dtype(self.folder, dtype, self.device)
         self._hash = model_hash(self.folder)
         self._smallest: dict[tuple[Task, int, int], int] = {}
         self._model: MeasuredLM | None = None
@@ -110,6 +108,8 @@ class Session:
         """Evaluate one cell; `answered` is called after each sample."""
         from lm_eval import simple_evaluate
 
+        from nl_tasks.eval_rows import layer_means, sample_result
+
         task, manager = self._samples(cell)
         model = self._loaded()
         backend = parse_backend(cell.backend)
@@ -125,15 +125,13 @@ class Session:
         if found is None:
             raise RuntimeError("evaluations run in one process: start no launcher of several")
         rows = sorted(found["samples"][task.task_name], key=lambda row: row["doc"]["index"])
+        costs = [model.measured[row["doc"]["id"]] for row in rows]
         return Result(
             cell=cell,
-            samples=tuple(self._sample(row["doc"], row["resps"][0][0]) for row in rows),
+            samples=tuple(sample_result(row["doc"], row["resps"][0][0], cost) for row, cost in zip(rows, costs)),
             phase=backend.phase,
             asked_density=None if backend.sparsity is None else 1 - backend.sparsity,
-            layers={
-                "density": _by_head([model.measured[row["doc"]["id"]].density for row in rows]),
-                "evidence_recall": _by_head([model.measured[row["doc"]["id"]].recall for row in rows]),
-            },
+            layers=layer_means(costs),
             data_sha256=rows_hash(row["doc"]["sha256"] for row in rows),
             code_sha256=code_hash(),
             environment=environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
@@ -144,28 +142,6 @@ class Session:
             tokenizer = load_tokenizer(str(self.folder))
             self._smallest[asked] = task.smallest_length(seed=seed, indices=range(n), tokenizer=tokenizer)
         return self._smallest[asked]
-
-    def _sample(self, doc: dict[str, Any], prediction: str) -> SampleResult:
-        score = get_scorer(doc["metric"])(prediction, doc["answers"])
-        cost = self._loaded().measured[doc["id"]]
-        return SampleResult(
-            id=doc["id"],
-            sha256=doc["sha256"],
-            index=doc["index"],
-            num_tokens=cost.num_tokens,
-            depths=tuple(doc["depths"]),
-            prediction=prediction,
-            generated_tokens=cost.generated_tokens,
-            answer=score.answer,
-            parsed=score.parsed,
-            score=score.value,
-            prefill_s=cost.prefill_s,
-            decode_s=cost.decode_s,
-            density=_mean(cost.density),
-            density_of_prompt=_mean(cost.density_of_prompt),
-            estimation=_mean(torch.tensor(cost.estimation)),
-            evidence_recall=_mean(cost.recall),
-        )
 
     def _samples(self, cell: Cell) -> "tuple[LMEvalTask, TaskManager]":
         """The task with its samples, kept for the next backend."""
@@ -194,46 +170,3 @@ class Session:
     def _chats(self, cell: Cell) -> bool:
         plain = get_task(cell.task, **json.loads(cell.params)).metric.endswith(PLAIN)
         return load_tokenizer(str(self.folder)).has_chat_template and not plain
-
-
-def _find(name: str) -> Path:
-    place = Path(model_folder(name)).expanduser()
-    if place.is_dir():
-        if not (place / "config.json").is_file():
-            raise ValueError(f"model {name!r}: {place} holds no config.json, it is not a model's folder")
-        return place
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ValueError(f"unknown model {name!r}: give smollm2, a local folder or a Hub id (owner/name)")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=_WEIGHTS))
-    except Exception as error:  # of many families: HTTP, files, offline mode
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"model {name!r} is no local folder and could not be had from the Hub ({line})") from error
-
-
-def _dtype(folder: Path, asked: str, device: str) -> str:
-    if asked != "auto":
-        if not isinstance(getattr(torch, asked, None), torch.dtype):
-            raise ValueError(f"dtype {asked!r} is out of range: auto, float32, bfloat16 or float16")
-        return asked
-    if device == "cpu":
-        return "float32"  # half precision is no faster there
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
-
-
-def _mean(values: torch.Tensor) -> float | None:
-    return None if not values.numel() or bool(values.isnan().all()) else float(values.nanmean())
-
-
-def _by_head(tables: list[torch.Tensor]) -> list[list[float] | None]:
-    """The mean of tables `[layers, heads]`, None for layers that have nothing to tell."""
-    filled = [table for table in tables if table.dim() == 2 and table.shape[1] > 1]
-    if not filled:
-        return []
-    return [
-        None if bool(line.isnan().all()) else [round(float(value), 5) for value in line]
-        for line in torch.stack(filled).nanmean(0)
-    ]

@@ -1,0 +1,43 @@
+"""Where a model's files are, and in which precision its weights are to be used."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from nl_tasks.local_models import model_folder
+
+_WEIGHTS = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+
+
+def find_model(name: str) -> Path:
+    """The folder of a local model, a folder or a Hub id. Raises ValueError, in one line, if it cannot be had."""
+    place = Path(model_folder(name)).expanduser()
+    if place.is_dir():
+        if not (place / "config.json").is_file():
+            raise ValueError(f"model {name!r}: {place} holds no config.json, it is not a model's folder")
+        return place
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ValueError(f"unknown model {name!r}: give smollm2, a local folder or a Hub id (owner/name)")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_WEIGHTS))
+    except Exception as error:  # of many families: HTTP, files, offline mode
+        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"model {name!r} is no local folder and could not be had from the Hub ({line})") from error
+
+
+def weights_dtype(folder: Path, asked: str, device: str) -> str:
+    """The name of the dtype that `asked` means; `auto` is float32 on a CPU and the model's own elsewhere.
+
+    Raises ValueError for a name that torch does not know.
+    """
+    if asked != "auto":
+        if not isinstance(getattr(torch, asked, None), torch.dtype):
+            raise ValueError(f"dtype {asked!r} is out of range: auto, float32, bfloat16 or float16")
+        return asked
+    if device == "cpu":
+        return "float32"  # half precision is no faster there
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return str(config.get("dtype") or config.get("torch_dtype") or "bfloat16")
