@@ -28,22 +28,22 @@ class Pace:
 
 
 def bench_generate(
-    tasks: list[str], lengths: list[int], tokenizer: str, *, n: int = 10, seed: int = 43
+    tasks: Sequence[str | Task], lengths: list[int], tokenizer: str, *, n: int = 10, seed: int = 43
 ) -> Iterator[Pace]:
-    """Rows for each task and length, as soon as each is measured.
+    """Rows for each task (a name, or a task with its knobs set) and length, as soon as each is measured.
 
     The encode is the library's fastest call for one text: `encode_ordinary` of tiktoken, `encode_batch_fast` of
     tokenizers. Raises ValueError for an unknown task or tokenizer, or a length too short.
     """
     counter = load_tokenizer(tokenizer)
-    for name in tasks:
-        task = get_task(name)
+    for chosen in tasks:
+        task = get_task(chosen) if isinstance(chosen, str) else chosen
         for length in lengths:
             prompt = task.sample(seed=seed, index=0, length=length, tokenizer=counter).prompt  # warms caches
             make = partial(_make, task, seed, length, counter)
             made = _median([partial(make, index) for index in range(1, n + 1)])
             encoded = _median([partial(counter.encode_once, prompt)] * n)
-            yield Pace(name, length, tokenizer, 1 / made, encoded * 1e3, made / encoded)
+            yield Pace(task.name, length, tokenizer, 1 / made, encoded * 1e3, made / encoded)
 
 
 def _make(task: Task, seed: int, length: int, tokenizer: Tokenizer, index: int) -> object:

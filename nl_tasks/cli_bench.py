@@ -16,26 +16,36 @@ def _group() -> None:
 
 @bench.command()
 def generate(
-    tasks: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.", show_default=False)] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(help="Tasks; all by default that need no source.", show_default=False)
+    ] = None,
     lengths: Annotated[str, typer.Option("--len", help="Lengths, comma-separated.")] = "8k,32k,128k,1m",
     tokenizer: Annotated[str, typer.Option(help="As for `nl-tasks generate`.")] = "tekken",
     n: Annotated[int, typer.Option("-n", min=1, help="Samples a row; the median counts.")] = 10,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KNOB=VALUE", help="As for `nl-tasks generate`.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row.")] = False,
 ) -> None:
     """Samples a second on one core, and the ratio to encoding the finished prompt once.
 
     Example: nl-tasks bench generate story_multihop --len 128k
+
+    Example: nl-tasks bench generate qa_toefl --len 128k --set source=toeflqa.jsonl
     """
     import json
 
     from nl_tasks.bench_generate import bench_generate
     from nl_tasks.generators.lengths import format_length, parse_length
-    from nl_tasks.generators.task import task_types
+    from nl_tasks.generators.task import knob_types, task_types
+    from nl_tasks.knobs import make_tasks
 
+    free = [name for name, cls in task_types().items() if "source" not in knob_types(cls)]
+    chosen = make_tasks(tasks or free, settings or ())
     wanted = [parse_length(part) for part in lengths.split(",")]
     if not as_json:
         print(f"{'task':<18}{'length':>8}{'samples/s':>11}{'tokens/s':>12}{'encode ms':>11}{'ratio':>7}   {tokenizer}")
-    for pace in bench_generate(tasks or list(task_types()), wanted, tokenizer, n=n):
+    for pace in bench_generate(chosen, wanted, tokenizer, n=n):
         if as_json:
             print(json.dumps(pace.row()), flush=True)
             continue
