@@ -1,0 +1,47 @@
+"""Resampling that keeps pairs together: the same samples are drawn for everything that answered them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 1000
+
+
+def paired_means(
+    scores: Sequence[Mapping[str, ArrayLike]], *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean over tasks of each entry's mean score, and the same for resampled samples.
+
+    Args:
+        scores: For each entry, its scores by task, each `[n]` in the order of the samples' indices. All entries have
+            the same tasks with the same samples.
+        resamples: How many times to draw.
+        seed: Of the draws.
+
+    Returns:
+        `[entries]` and `[resamples, entries]`. Raises ValueError if entries differ in tasks or number of samples.
+    """
+    if not scores or not scores[0]:
+        raise ValueError("scores is empty: resampling needs scores of a task")
+    bits = np.random.Generator(np.random.Philox(key=seed))
+    tasks = sorted(scores[0])
+    means = np.zeros(len(scores))
+    drawn = np.zeros((resamples, len(scores)))
+    if any(set(entry) != set(tasks) for entry in scores):
+        raise ValueError("scores have different tasks, so their means cannot be compared")
+    for task in tasks:
+        rows = [np.asarray(entry[task], dtype=float) for entry in scores]
+        if len(sizes := {len(row) for row in rows}) > 1 or sizes == {0}:
+            raise ValueError(f"{task} has {sorted(sizes)} samples: scores must be of the same ones, at least one")
+        table = np.stack(rows)  # [entries, n]
+        counts = bits.multinomial(table.shape[1], np.full(table.shape[1], 1 / table.shape[1]), size=resamples)
+        means += table.mean(1) / len(tasks)
+        drawn += counts @ table.T / table.shape[1] / len(tasks)
+    return means, drawn
+
+
+def band(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Percentile interval over the first axis of `drawn` `[resamples, ...]`."""
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
