@@ -221,24 +221,25 @@ class StoryBody(Body):
 
 
 def place(scenes: Sequence[Scene], fillers: int) -> np.ndarray:
-    """Rows in story order, int64 `[rows]`: each scene at its depth, fillers between; scenes stay whole."""
+    """Rows in story order, int64 `[rows]`: each scene at its depth, fillers between; scenes stay whole.
+
+    A scene counts as one chapter while places are chosen, so that a long one is no likelier to stand at either end.
+    """
     sizes = [len(scene.chapters) for scene in scenes]
-    count = sum(sizes)
-    total = count + fillers
     firsts = np.cumsum([0, *sizes])
-    ranked = sorted(range(len(scenes)), key=lambda number: scenes[number].depth)
-    starts: dict[int, int] = {}
-    free = 0
-    for number in ranked:
-        middle = scenes[number].depth * total - (sizes[number] - 1) / 2
-        starts[number] = max(free, int(middle))
-        free = starts[number] + sizes[number]
-    limit = total
-    for number in reversed(ranked):
-        starts[number] = min(starts[number], limit - sizes[number])
-        limit = starts[number]
-    order = np.full(total, -1, dtype=np.int64)
-    for number in ranked:
-        order[starts[number] : starts[number] + sizes[number]] = np.arange(firsts[number], firsts[number + 1])
-    order[order < 0] = np.arange(count, total)
+    slots = fillers + len(scenes)
+    chosen: dict[int, int] = {}
+    for number, scene in enumerate(scenes):
+        # Each takes one of the slots that are left: every set of slots is as likely as any other.
+        slot = int(scene.depth * (slots - number))
+        for taken in sorted(chosen):
+            slot += taken <= slot
+        chosen[slot] = number
+    order = np.full(sum(sizes) + fillers, -1, dtype=np.int64)
+    longer = 0
+    for slot, number in sorted(chosen.items()):
+        start = slot + longer
+        order[start : start + sizes[number]] = np.arange(firsts[number], firsts[number + 1])
+        longer += sizes[number] - 1
+    order[order < 0] = np.arange(sum(sizes), len(order))
     return order

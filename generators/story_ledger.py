@@ -17,11 +17,12 @@ from nl_tasks.generators.story_costs import LINES
 
 ITEMS_A_ROW = 4
 MAIN, SEEN, SHOWN, OTHER = range(ITEMS_A_ROW)
-FLAGS = 13
+FLAGS = 15
 DRAWS = FLAGS + sum(line.draws for line in LINES)
 
 
-_OCTAVES = 15
+_SOLD = 45  # percent of the items bought, unless the story ends before
+_OCTAVES, _SALE_OCTAVES = 15, 6
 _KNOWN = 2**_OCTAVES - 1
 
 
@@ -81,18 +82,23 @@ class Ledger:
         return self._goods[row]
 
     def sales(self, order: np.ndarray) -> np.ndarray:
-        """What is sold in each row of a story in this order: an item bought earlier and still owned, else -1."""
+        """What is sold in each row of a story in this order: an item bought earlier and still owned, else -1.
+
+        Each item finds its buyer 1 to 63 chapters later, or in the first chapter from there on that has no sale. How
+        likely it is to be sold does not depend on what is bought meanwhile, so no gap in the trade shows in the sales.
+        """
+        for_sale = self.bought & self.says(11, _SOLD)
+        octave = scale(self.words[:, 13], _SALE_OCTAVES)
+        later = (1 << octave) + scale(self.words[:, 14], 1 << octave)
+        items = [-1] * len(order)
+        for position in np.flatnonzero(for_sale[order]).tolist():
+            at = position + int(later[order[position]])
+            while at < len(order) and items[at] >= 0:
+                at += 1
+            if at < len(order):
+                items[at] = int(self.items[order[position], MAIN])
         sold = np.full(self.rows, -1, dtype=np.int64)
-        wants, bought, main = self.says(10, 35).tolist(), self.bought.tolist(), self.items[:, MAIN].tolist()
-        draws = self.words[:, 11].tolist()
-        owned: list[int] = []
-        for row in order.tolist():
-            if wants[row] and owned:
-                pick = draws[row] * len(owned) >> 32
-                owned[pick], owned[-1] = owned[-1], owned[pick]
-                sold[row] = owned.pop()
-            if bought[row]:
-                owned.append(main[row])
+        sold[order] = items
         return sold
 
     @cached_property

@@ -328,15 +328,16 @@ BOUGHT = Line("bought", SPACE, (
     "{person} parted with {a_main}, for which {hero} paid {price}.",
     "{hero} saw {a_main}, paid {price} to {person} and {wrapped}.",
 ))  # fmt: skip
+# Each answers to the line of BOUGHT at its place: as long, with as many commas and names, so that only the words tell.
 DECLINED = Line("declined", SPACE, (
-    "{hero} was offered {a_main} by {person} for {price} and {excuse}.",
-    "{person} asked {price} for {a_main}, but {hero} {excuse}.",
-    "For {price} {person} would have sold {hero} {a_main}, but {hero} {excuse}.",
-    "{hero} admired {a_main} that belonged to {person} and {excuse}.",
-    "{hero} liked {a_main}, asked {person} about it and {excuse}.",
-    "After some haggling over {a_main} with {person}, {hero} {excuse}.",
-    "{person} would not part with {a_main} for {price}, so {hero} {excuse}.",
-    "{hero} saw {a_main}, heard from {person} that it cost {price} and {excuse}.",
+    "{hero} declined {a_main} from {person} for {price}.",
+    "{hero} denied {person} {price} and gave back {a_main}.",
+    "For {price} {person} showed {hero} {a_main} in vain.",
+    "So {hero} returned {a_main} to {person} and {excuse}.",
+    "{hero} liked {a_main}, heard from {person} about {price} and {excuse}.",
+    "After some haggling {hero} refused {a_main} from {person} for {price}.",
+    "{person} kept {a_main}, for which {hero} offered {price}.",
+    "{hero} saw {a_main}, heard {price} from {person} and {excuse}.",
 ))  # fmt: skip
 PAUSE = Line("pause", SPACE, (
     "{Dealing}, {meanwhile}.",

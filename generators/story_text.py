@@ -45,7 +45,7 @@ class StoryText:
             self._add(line.name, line, shown.get(line, everyone))
         self._add("trade", lines.BOUGHT, ledger.bought)
         self._add("trade", lines.DECLINED, ~ledger.bought)
-        self.aside = ledger.says(10, 60)
+        self.aside = ledger.says(10, 35)
         self._told = self.tokens
 
     def tell(self, order: np.ndarray) -> None:

@@ -48,6 +48,7 @@ class ReadStory:
     hero: str = field(init=False)
     question: str = field(init=False)
     chapters: list[ReadChapter] = field(init=False)
+    path: list[ReadChapter] = field(init=False, default_factory=list)  # the chapters of a chain, once answered
 
     def __post_init__(self):
         self.hero = re.search(r"a journey that (.+?) made, told", self.prompt)[1]
@@ -93,7 +94,7 @@ class ReadStory:
             return [self._lookup(line.partition(". ")[2]) for line in self.question.split("\n")]
         if "buys nothing" in self.question or "buy nothing" in self.question:
             without = [str(chapter.number) for chapter in self.chapters if chapter.bought is None]
-            told = re.search(r"exactly (\d+) chapter", self.question)
+            told = re.search(r"exactly (\d+) chapters?", self.question)
             if told and int(told[1]) != len(without):
                 raise ValueError(f"{told[0]}, but they are {without}")
             return [str(len(without))] if self.question.startswith("In how many") else without
@@ -115,6 +116,7 @@ class ReadStory:
         target = re.search(rf"before buying the {_ITEM}\.", self.question)[1]
         at = self._only("number", [chapter for chapter in self.chapters if chapter.bought == target])
         here = [chapter for chapter in self.chapters[: at - 1] if chapter.bought][-1]
+        self.path = [self.chapters[at - 1], here]
         answer = here.bought
         steps = (
             ("met the seller of that item in one other chapter", "person", "place"),
@@ -126,6 +128,7 @@ class ReadStory:
                 others = [c for c in self.chapters if getattr(c, same) == getattr(here, same) and c is not here]
                 answer = self._only(wanted, others)
                 here = others[0]
+                self.path.append(here)
         return answer
 
 
