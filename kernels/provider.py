@@ -28,14 +28,14 @@ class Entry:
     """A registered kernel and the test that says whether it can run given inputs."""
 
     run: Callable[..., tuple[Tensor, Tensor]]
-    usable: Callable[[Tensor, Plan], bool]
+    usable: Callable[..., bool]
 
 
 _KERNELS: dict[tuple[type[Plan], str], Entry] = {}
 
 
 def kernel(
-    plan_type: type[Plan], provider: str, usable: Callable[[Tensor, Plan], bool] = lambda q, plan: True
+    plan_type: type[Plan], provider: str, usable: Callable[..., bool] = lambda q, plan: True
 ) -> Callable[[Callable[..., tuple[Tensor, Tensor]]], Callable[..., tuple[Tensor, Tensor]]]:
     """Register the decorated kernel for `plan_type`; `usable(q, plan)` says whether it can run an input.
 

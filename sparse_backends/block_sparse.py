@@ -1,0 +1,74 @@
+"""Key blocks chosen by the similarity of block means, as many for every query block."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from nl_tasks.kernels.plan import BlockPlan
+from nl_tasks.sparse_backends.base import Backend
+from nl_tasks.sparse_backends.blocks import BlockGrid, top_blocks
+from nl_tasks.sparse_backends.budget import budget
+from nl_tasks.sparse_backends.registry import register
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class BlockSparse(Backend):
+    """Each query block of `block` rows sees its `top_blocks` best key blocks.
+
+    A block's score, per query head, is the product of the mean query and the mean key (unscaled; a short last block's
+    mean is over its own rows). Block 0, the blocks that hold the rows' own positions and the one before them are kept
+    first and count; of equal scores the earlier block wins. With `sparsity` query block r keeps
+    floor(m (r + 1)) - floor(m r) blocks, with the real number m whose entries are nearest to what is asked.
+    """
+
+    name = "block_sparse"
+    phase = "prefill"
+    unit = "block"
+    estimator = "block means"
+    allocation = "uniform"
+    citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1"
+
+    block: int = 16
+    top_blocks: int | None = budget(64)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("block", self.block in (16, 32, 64, 128), "one of 16, 32, 64, 128")
+        self.require("top_blocks", self.top_blocks is None or self.top_blocks >= 3, "top_blocks >= 3")
+
+    def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> BlockPlan:
+        """Rank key blocks by the product of means."""
+        grid = BlockGrid(q.shape[2], k.shape[2], self.block)
+        queries, keys = block_means(q, self.block), block_means(k, self.block)
+        group = q.shape[1] // k.shape[1]
+
+        def scores(b: int, h: int, start: int, stop: int) -> Tensor:
+            return queries[b, h, start:stop] @ keys[b, h // group].T
+
+        return top_blocks(grid, self.counts(grid), scores, q.shape[0], q.shape[1], q.device)
+
+    def counts(self, grid: BlockGrid) -> Tensor:
+        """Blocks that each query block keeps, `[R]`."""
+        if self.sparsity is None:
+            return torch.full_like(grid.rows, self.top_blocks or 1)
+        return grid.solve(self.target(grid.queries, grid.keys))
+
+    def floor(self, queries: int, keys: int) -> int:
+        """The first block, the diagonal and the block before it."""
+        grid = BlockGrid(queries, keys, self.block)
+        return grid.entries(torch.ones_like(grid.rows))
+
+    def estimation(self, queries: int, keys: int) -> int:
+        """One product for each pair of a query block and a key block before it."""
+        return int((BlockGrid(queries, keys, self.block).last + 1).sum())
+
+
+def block_means(x: Tensor, block: int) -> Tensor:
+    """Means of `x` `[B, H, T, D]` over blocks of `block` rows, the last over what it has, `[B, H, blocks, D]`."""
+    rows = x.shape[2]
+    sums = pad(x.float(), (0, 0, 0, -rows % block)).unflatten(2, (-1, block)).sum(3)
+    sizes = (rows - torch.arange(0, rows, block, device=x.device)).clamp(max=block)
+    return sums / sizes[:, None]

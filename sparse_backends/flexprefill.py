@@ -1,0 +1,80 @@
+"""Columns and diagonals as in vertical-slash, as many for each head as cover a share of its attention."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nl_tasks.kernels.plan import VerticalSlashPlan
+from nl_tasks.sparse_backends.base import Backend
+from nl_tasks.sparse_backends.budget import budget, nearest_float, nearest_int
+from nl_tasks.sparse_backends.lines import LineScores, line_floor
+from nl_tasks.sparse_backends.registry import register
+
+SMALLEST = 512  # columns and diagonals of a head, as long as the asked sparsity allows them
+
+
+@register
+@dataclass(frozen=True, kw_only=True)
+class FlexPrefill(Backend):
+    """Per head, the fewest columns, likewise diagonals, whose attention adds up to `alpha`; at least `min_budget` each.
+
+    Lines are scored, forced, ordered and run as in `vertical_slash`; forced lines come first in the sum. `alpha` 0
+    keeps `min_budget` of each, 1 keeps all. The query-aware branch of the paper is off (tau = 0). With `sparsity`:
+    if 512 of each keep too much, alpha = 0 and the `min_budget` nearest to what is asked; otherwise
+    min_budget = 512 and the nearest alpha; "nearest" by the entries averaged over the heads of this layer.
+    """
+
+    name = "flexprefill"
+    phase = "prefill"
+    unit = "vertical, slash"
+    estimator = "attention of the last queries"
+    allocation = "threshold"
+    citation = "Lai et al. 2025, arXiv 2502.20766; as in Nawrot et al. 2025, arXiv 2504.17768, A.1.3"
+
+    window: int = 256
+    alpha: float | None = budget(0.9)
+    min_budget: int | None = budget(SMALLEST)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("window", self.window >= 1, "window >= 1")
+        self.require("alpha", self.alpha is None or 0 <= self.alpha <= 1, "0 <= alpha <= 1")
+        self.require("min_budget", self.min_budget is None or self.min_budget >= 4, "min_budget >= 4")
+
+    def plan(
+        self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None
+    ) -> VerticalSlashPlan:
+        """Count lines until they cover alpha, with alpha given or solved for."""
+        keys = k.shape[2]
+        lines = LineScores.of(q, k, scale, self.window)
+        columns, diagonals = (mass.double().cumsum(-1) for mass in (lines.column_mass, lines.diagonal_mass))
+
+        def covering(alpha: float, least: int) -> VerticalSlashPlan:
+            return lines.plan(needed(columns, alpha).clamp(min=least), needed(diagonals, alpha).clamp(min=least))
+
+        def entries(alpha: float, least: int) -> float:
+            return float(covering(alpha, least).computed().double().mean())
+
+        if self.sparsity is None:
+            return covering(self.alpha or 0.0, self.min_budget or 4)
+        target = self.target(q.shape[2], keys)
+        least = min(SMALLEST, keys)
+        if entries(0.0, least) > target:
+            return covering(0.0, nearest_int(lambda n: entries(0.0, n), target, 4, least))
+        return covering(nearest_float(lambda a: entries(a, least), target, 0.0, 1.0), least)
+
+    def floor(self, queries: int, keys: int) -> int:
+        """The forced columns and diagonals of `vertical_slash`."""
+        return line_floor(queries, keys)
+
+    def estimation(self, queries: int, keys: int) -> int:
+        """The attention of the last queries."""
+        return min(self.window, queries) * keys
+
+
+def needed(cumulative: Tensor, alpha: float) -> Tensor:
+    """Count the leading entries of `cumulative` `[..., n]` it takes to reach `alpha` of its last, `[...]`."""
+    if alpha <= 0 or alpha >= 1:
+        return torch.full(cumulative.shape[:-1], int(alpha > 0) * cumulative.shape[-1], device=cumulative.device)
+    return (cumulative < alpha * cumulative[..., -1:]).sum(-1) + 1

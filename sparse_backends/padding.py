@@ -1,0 +1,44 @@
+"""Padded batches, taken apart into parts without padding."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a batch and where their real tokens lie: indices into the T queries and the S keys of the call."""
+
+    first: int
+    rows: slice
+    queries: slice | Tensor
+    keys: slice | Tensor
+
+    def count_below(self, end: int, keys: int) -> int:
+        """Count the part's keys among the first `end` of `keys`."""
+        if isinstance(self.keys, Tensor):
+            return int((self.keys < end).sum())
+        start, stop, _ = self.keys.indices(keys)
+        return max(0, min(stop, end) - start)
+
+
+def parts_of(mask: Tensor | None, batch: int, queries: int, keys: int) -> list[Part]:
+    """Split a batch by `mask` `[B, S or more]` (True: a real token; None: all are) so that each part has no padding.
+
+    Without a mask that is one part with all rows; otherwise each row with a real query is one. Padding may be on
+    either side or between.
+    """
+    if mask is None:
+        return [Part(0, slice(0, batch), slice(None), slice(None))]
+    found = []
+    for row in range(batch):
+        real = mask[row, mask.shape[1] - keys :].nonzero()[:, 0]
+        fresh = real[real >= keys - queries] - (keys - queries)
+        if len(fresh):
+            found.append(Part(row, slice(row, row + 1), _span(fresh), _span(real)))
+    return found
+
+
+def _span(index: Tensor) -> slice | Tensor:
+    first, last = int(index[0]), int(index[-1])
+    return slice(first, last + 1) if last - first + 1 == len(index) else index
