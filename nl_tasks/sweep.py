@@ -1,0 +1,109 @@
+"""Work through many jobs together with any number of other processes, each job done once.
+
+    failures = work(jobs, Path("results"))
+
+A job is done when its file is there. A worker that is killed loses the job in hand, which another takes over.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nl_tasks.atomic_file import write_atomic
+from nl_tasks.claims import STALE_AFTER, Claims
+
+CLAIMS = ".claims"
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to be done once.
+
+    Attributes:
+        key: Its name among the claims.
+        path: The file whose being there says that it is done.
+        run: Does it, and writes `path` as a whole.
+        label: For people.
+        cost: Its share of the work, in any unit.
+    """
+
+    key: str
+    path: Path
+    run: Callable[[], object]
+    label: str = ""
+    cost: float = 1.0
+
+    @property
+    def done(self) -> bool:
+        """Whether its file is there."""
+        return self.path.is_file()
+
+
+def work(
+    jobs: Sequence[Job],
+    folder: Path,
+    *,
+    starting: Callable[[Job], None] = lambda job: None,
+    done: Callable[[Job], None] = lambda job: None,
+    stale_after: float = STALE_AFTER,
+    poll: float = 1.0,
+) -> dict[str, str]:
+    """Do all jobs that nobody else does, wait for the others, and return what failed, by label.
+
+    Args:
+        jobs: In the order in which they should be done.
+        folder: Claims are kept in `.claims` in it.
+        starting: Called before a job that this process does.
+        done: Called for each job when it is found done, whoever did it.
+        stale_after: See `Claims`.
+        poll: Seconds between looks at the jobs of others.
+    """
+    claims = Claims(folder / CLAIMS, stale_after)
+    began = time.time()
+    failures: dict[str, str] = {}
+    left = list(jobs)
+    while left:
+        waiting = []
+        for job in left:
+            if not job.done and not _attempt(job, claims, began, starting, failures):
+                waiting.append(job)
+            elif job.done:
+                done(job)
+        if waiting and len(waiting) == len(left):
+            time.sleep(poll)
+        left = waiting
+    return failures
+
+
+def attempt(job: Job, folder: Path, *, stale_after: float = STALE_AFTER, poll: float = 1.0) -> None:
+    """Do one job unless it is done; wait while a living process does it. Raises what the job raises."""
+    claims = Claims(folder / CLAIMS, stale_after)
+    while not job.done:
+        if claim := claims.take(job.key):
+            with claim:
+                if not job.done:
+                    job.run()
+        else:
+            time.sleep(poll)
+
+
+def _attempt(job: Job, claims: Claims, began: float, starting: Callable[[Job], None], failures: dict[str, str]) -> bool:
+    """Settle a job if nobody else has it; False if somebody has."""
+    note = claims.folder / f"{job.key}.failed"
+    if note.is_file() and note.stat().st_mtime > began - 1:  # elsewhere, in this sweep: it would fail here too
+        failures[job.label] = note.read_text()
+        return True
+    claim = claims.take(job.key)
+    if claim is None:
+        return False
+    with claim:
+        if not job.done:
+            starting(job)
+            try:
+                job.run()
+                note.unlink(missing_ok=True)
+            except Exception as error:
+                failures[job.label] = f"{type(error).__name__}: {error}"
+                write_atomic(note, failures[job.label])
+    return True
