@@ -3,29 +3,32 @@
 import re
 from collections.abc import Sequence
 
-from nl_tasks.scoring.normalise import normalise
+from nl_tasks.scoring.normalise import fold, normalise
 from nl_tasks.scoring.registry import register_scorer
 
-_ONLY = re.compile(
-    r"[\W_]*(?:(?:and|or|option|options|answer|answers|choice|is)?[\W_]*\b[a-z]\b[\W_]*)+", re.IGNORECASE
-)
+_FILLERS = set("and or the is are my final correct right answer answers option options choice choices".split())
+_LONGEST = 40  # words of an answer that holds letters alone
+_LETTER = r"(?-i:[B-HJ-Z]|A(?!\s+[a-z]))"  # capital, and neither the article `A` nor the pronoun `I`
 _LEAD = re.compile(r"^[\s*_(\[>-]{0,9}([A-Za-z])[\s*_]{0,9}[.):\]-]", re.MULTILINE)
 _NAMED = re.compile(
-    r"\b(?:answers?|options?|choices?|letters?)\b(?:\s+(?:is|are|would be))?[\s:*_(\"']{0,9}([A-Z])\b(?!')",
+    r"\b(?:answers?|options?|choices?|letters?)\b(?:\s{1,9}(?:is|are|would\sbe))?[\s:*_(\"'\[]{0,9}"
+    rf"({_LETTER}|[a-z](?=[\W_]{{0,9}}\Z))(?![\w'])",
     re.IGNORECASE,
 )
-_BARE = re.compile(r"(?<![\w'])(?:[B-HJ-Z]|A(?!\s+[a-z]))(?![\w'])")
+_BARE = re.compile(rf"(?<![\w'])({_LETTER})(?![\w'])", re.IGNORECASE)
 
 
 @register_scorer("choice")
 def choice(answer: str, golds: Sequence[str]) -> float | None:
-    """1 if the letters read from `answer` are the letters of `golds`, else 0.
+    """1 if the letters read from `answer` are all the letters of `golds` (`["AC"]` or `["A", "C"]`), else 0.
 
     Read are, in this order: an answer of letters alone (`B`, `A, C`, `AC`, `(b)`); letters that begin the lines
-    (`B. The dog barked`); letters that are named (`The correct answer is B`); capital letters that stand alone.
+    (`B. The dog barked`); the letter that is named last (`The correct answer is B`); capital letters that stand
+    alone.
     """
     letters = _read(answer)
-    return None if not letters else float(letters == {letter.casefold() for gold in golds for letter in gold.strip()})
+    wanted = {letter for gold in golds for letter in fold(gold) if letter.isalpha()}
+    return float(letters == wanted) if letters else None
 
 
 def _read(answer: str) -> set[str]:
@@ -33,9 +36,11 @@ def _read(answer: str) -> set[str]:
     bare = normalise(text)
     if re.fullmatch(r"[a-z]", bare) or (re.fullmatch(r"[A-Z]{2,5}", text) and len(set(text)) == len(text)):
         return set(bare)
-    if _ONLY.fullmatch(text[:200]) and len(text) <= 200:
-        return set(re.findall(r"\b[a-z]\b", text.casefold()))
-    for pattern, whole in ((_LEAD, True), (_NAMED, False), (_BARE, True)):
+    words = re.findall(r"[^\W_]+", text.casefold())
+    letters = {word for word in words if re.fullmatch(r"[a-z]", word)}
+    if len(words) <= _LONGEST and all(word in _FILLERS or word in letters for word in words):
+        return letters
+    for pattern, all_of_them in ((_LEAD, True), (_NAMED, False), (_BARE, True)):
         if found := pattern.findall(text):
-            return {letter.casefold() for letter in (found if whole else found[-1:])}
+            return {letter.casefold() for letter in (found if all_of_them else found[-1:])}
     return set()

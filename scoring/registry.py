@@ -59,6 +59,8 @@ def scorers() -> list[str]:
 
 def _scorer(metric: Metric, extract: Extract) -> Scorer:
     def score(prediction: str | None, answers: Sequence[str]) -> Score:
+        if isinstance(answers, str):
+            raise ValueError(f"answers={answers!r} is out of range: a list of strings")
         answer = extract(prediction or "")
         value = None if answer is None else metric(answer, answers)
         return Score(value=value or 0.0, parsed=value is not None, answer=answer or "")
