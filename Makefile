@@ -4,9 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: test check gallery clean
+.PHONY: demo test check gallery clean
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
+
+demo: $(VENV)/base.done           ## the main job in small: three tasks at 128k, loaded, scored, shown
+	$(BIN)/python -m nl_tasks.demo demo-output
 
 test: $(VENV)/dev.done            ## lint, types and tests; no network but the package registry, no GPU
 	$(BIN)/ruff check .

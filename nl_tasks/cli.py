@@ -49,6 +49,7 @@ app.add_typer(bench, name="bench")
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit status; `NL_TASKS_DEBUG=1` shows tracebacks."""
+    os.environ.setdefault("HF_HUB_VERBOSITY", "error")  # we say ourselves, in one line, when the Hub is out of reach
     try:
         status = app(arguments, prog_name="nl-tasks", standalone_mode=False)
         if status == Interrupted.status:  # typer makes this of a KeyboardInterrupt

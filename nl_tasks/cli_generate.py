@@ -15,9 +15,15 @@ def generate(
     ] = None,
     n: Annotated[int, typer.Option("-n", help="Samples for each task and length.")] = 10,
     seed: Annotated[int, typer.Option(help="Different seeds share no sample.")] = 43,
-    tokenizer: Annotated[
-        str, typer.Option(help="tekken, a Hub id or local folder, tiktoken:NAME or gguf:FILE.")
-    ] = "tekken",
+    tokenizers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tokenizer",
+            metavar="[LABEL=]NAME",
+            help="tekken (default), a Hub id or local folder, tiktoken:NAME or gguf:FILE. With several, each has "
+            "configs of its own: multihop_128k_LABEL.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KNOB=VALUE", help="A knob of the tasks; task.knob=value for one task's."),
@@ -46,6 +52,8 @@ def generate(
 
     Example: nl-tasks generate story_multihop --len 8k,32k -n 100 --set hops=2 --tokenizer ./my-model
 
+    Example: nl-tasks generate --len 16k --tokenizer tekken --tokenizer qwen2.5=Qwen/Qwen2.5-7B-Instruct
+
     Example: nl-tasks generate qa_toefl --source toeflqa.jsonl --len 64k
     """
     from nl_tasks.errors import Interrupted, RunError
@@ -63,7 +71,7 @@ def generate(
                 lengths.split(","),
                 n=n,
                 seed=seed,
-                tokenizer=tokenizer,
+                tokenizer=tokenizers or ["tekken"],
                 out=out,
                 workers=workers,
                 file_format=file_format,

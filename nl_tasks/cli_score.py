@@ -9,6 +9,9 @@ import typer
 def score(
     predictions: Annotated[Path, typer.Argument(help='JSON lines: {"id": ..., "prediction": ...}.')],
     data: Annotated[Path, typer.Option(help="The dataset folder or data file that holds the gold answers.")],
+    tokenizer: Annotated[
+        str | None, typer.Option(help="If the data hold samples for several tokenizers: the one your model read.")
+    ] = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score what is there; without it, every sample needs a prediction.")
     ] = False,
@@ -22,7 +25,7 @@ def score(
 
     from nl_tasks.score import score_predictions
 
-    report = score_predictions(predictions, data, allow_missing=allow_missing)
+    report = score_predictions(predictions, data, tokenizer=tokenizer, allow_missing=allow_missing)
     if as_json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
         return

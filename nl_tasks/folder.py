@@ -167,12 +167,16 @@ def _require_compatible(folder: Path, wanted: Manifest, config: Config, old: Man
 
 
 def _incompatible(wanted: Manifest, config: Config, old: Manifest | None) -> str:
-    """Why an earlier config cannot stay beside the wanted ones: one dataset has one seed, tokenizer and file format."""
+    """Why an earlier config cannot stay beside the wanted ones.
+
+    One dataset has one seed and file format, one version of each task, one tokenizer for each suffix of config names.
+    """
     if problem := _format_difference(wanted, old):
         return problem
     for new in wanted.configs:
-        same = replace(config.recipe, seed=new.recipe.seed, tokenizer=new.recipe.tokenizer)
-        same = replace(same, fingerprint=new.recipe.fingerprint)
+        same = replace(config.recipe, seed=new.recipe.seed)
+        if config.recipe.suffix == new.recipe.suffix:
+            same = replace(same, tokenizer=new.recipe.tokenizer, fingerprint=new.recipe.fingerprint)
         if config.recipe.task == new.recipe.task:
             same = replace(same, version=new.recipe.version)
         if problem := same.differences(config.recipe):

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from nl_tasks.folder import inspect_folder
 from nl_tasks.generators.lengths import parse_length
 from nl_tasks.generators.task import Task, get_task
-from nl_tasks.generators.tokenizers import load_tokenizer
 from nl_tasks.plan import plan_datasets
 from nl_tasks.room import require_room
 from nl_tasks.row_format import FORMATS
 from nl_tasks.sample_jobs import SampleJob, make_row
+from nl_tasks.suffixes import suffixed_tokenizers
 from nl_tasks.workers import Workers, usable_cores
 from nl_tasks.write_folder import Todo, Written, unwritten, write_folder
 
@@ -33,7 +33,7 @@ def generate_dataset(
     *,
     n: int = 10,
     seed: int = 43,
-    tokenizer: str = "tekken",
+    tokenizer: str | Sequence[str] = "tekken",
     out: str | os.PathLike[str] | None = None,
     workers: int | None = 1,
     file_format: str = "parquet",
@@ -49,7 +49,8 @@ def generate_dataset(
         lengths: Tokens of each prompt, as numbers or `128k`.
         n: Samples for each task and length.
         seed: Any number from 0; different seeds share no sample.
-        tokenizer: As `load_tokenizer` takes it.
+        tokenizer: As `load_tokenizer` takes it, or as `LABEL=NAME`. With several, each has configs of its own, named
+            `multihop_128k_LABEL` (the label is short for the name, if not given); those of tekken go without.
         out: The folder (several datasets: their parent). By default the dataset's name, below the current folder.
         workers: Processes; None takes the usable cores as far as there is work for them. The bytes do not depend on
             it. With more than one, a script that calls this needs the guard `if __name__ == "__main__":`, and tasks
@@ -79,7 +80,7 @@ def generate_dataset(
         tokens,
         n=n,
         seed=seed,
-        tokenizer=load_tokenizer(tokenizer),
+        tokenizers=suffixed_tokenizers([tokenizer] if isinstance(tokenizer, str) else tokenizer),
         file_format=file_format,
         out=out,
     )

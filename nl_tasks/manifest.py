@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import nl_tasks
+from nl_tasks.generators.lengths import format_length
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
@@ -34,6 +35,11 @@ class Recipe:
     def knobs(self) -> dict[str, Any]:
         """The task's knobs and their values."""
         return dict(json.loads(self.params))
+
+    @property
+    def suffix(self) -> str:
+        """What the config's name has after the length: `_qwen2.5` where a dataset has several tokenizers, else ``."""
+        return self.config.partition(f"_{format_length(self.length)}")[2]
 
     def differences(self, other: "Recipe") -> str:
         """Where the two disagree, as `n=10 there, 100 now`; empty if nowhere."""

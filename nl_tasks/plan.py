@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from nl_tasks.generators.lengths import format_length
@@ -22,20 +22,21 @@ def plan_datasets(
     *,
     n: int,
     seed: int,
-    tokenizer: Tokenizer,
+    tokenizers: Mapping[str, Tokenizer],
     file_format: str,
     out: str | os.PathLike[str] | None,
 ) -> dict[Path, Manifest]:
     """The folders to write and, for each, a manifest whose files have no hashes yet.
 
-    A single dataset goes to `out` itself, several go below it by name. Raises ValueError if two tasks would write
-    the same config.
+    A single dataset goes to `out` itself, several go below it by name. `tokenizers` go by the suffix of their configs.
+    Raises ValueError if two tasks would write the same config.
     """
     datasets = dict.fromkeys(task.dataset for task in tasks)
     plan = {}
     for dataset in datasets:
         configs = [
-            plan_config(task, length, n=n, seed=seed, tokenizer=tokenizer, file_format=file_format)
+            plan_config(task, length, suffix, n=n, seed=seed, tokenizer=tokenizer, file_format=file_format)
+            for suffix, tokenizer in tokenizers.items()
             for task in tasks
             for length in lengths
             if task.dataset == dataset
@@ -46,10 +47,12 @@ def plan_datasets(
     return plan
 
 
-def plan_config(task: Task, length: int, *, n: int, seed: int, tokenizer: Tokenizer, file_format: str) -> Config:
+def plan_config(
+    task: Task, length: int, suffix: str = "", *, n: int, seed: int, tokenizer: Tokenizer, file_format: str
+) -> Config:
     """The config of one task at one length, cut into files of about 256 MB of text."""
     recipe = Recipe(
-        config=f"{task.config}_{format_length(length)}",
+        config=f"{task.config}_{format_length(length)}{suffix}",
         task=task.name,
         version=task.version,
         params=task.params,

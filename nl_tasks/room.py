@@ -53,7 +53,9 @@ def require_room(tasks: dict[str, Task], recipes: Sequence[Recipe], team: Worker
     rooms: dict[tuple[str, str], Room] = dict.fromkeys(cells, Room(0, None))
     for job, room in zip(jobs, team.map(find_room, jobs)):
         rooms[job.task.name, job.tokenizer] &= room
-    problems = dict.fromkeys(filter(None, (_problem(recipe, rooms[recipe.task, recipe.tokenizer]) for recipe in recipes)))
+    problems = dict.fromkeys(
+        filter(None, (_problem(recipe, rooms[recipe.task, recipe.tokenizer]) for recipe in recipes))
+    )
     if problems:
         raise ValueError("; ".join(problems))
 

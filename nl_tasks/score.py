@@ -17,7 +17,7 @@ from nl_tasks.dataset import read_columns
 from nl_tasks.generators.lengths import format_length
 from nl_tasks.scoring import Score, Summary, get_scorer, summarise
 
-_COLUMNS = ("id", "task", "answers", "metric", "target_tokens", "depths", "params")
+_COLUMNS = ("id", "task", "answers", "metric", "target_tokens", "tokenizer", "depths", "params")
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,21 @@ class ScoreReport:
 
 
 def score_predictions(
-    predictions: str | os.PathLike[str], data: str | os.PathLike[str], *, allow_missing: bool = False
+    predictions: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    *,
+    tokenizer: str | None = None,
+    allow_missing: bool = False,
 ) -> ScoreReport:
     """Score a file of predictions against a dataset folder or data file.
 
+    `tokenizer` says for which one the prompts were made, where the data hold samples for several (of equal ids).
     Raises ValueError, naming the line or the ids, for predictions that are malformed, given twice, for samples that
     do not exist, or (unless `allow_missing`) lacking.
     """
     predicted = read_predictions(Path(predictions))
     samples, missing = [], []
-    for config, row in read_columns(data, _COLUMNS):
+    for config, row in _gold_rows(data, tokenizer):
         if row["id"] in predicted:
             samples.append(_scored(config, row, predicted.pop(row["id"])))
         else:
@@ -86,6 +91,17 @@ def score_predictions(
         breakdowns=dict(_breakdowns(samples)),
         missing=len(missing),
     )
+
+
+def _gold_rows(data: str | os.PathLike[str], tokenizer: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows made for `tokenizer`, or for the only one there is."""
+    rows = list(read_columns(data, _COLUMNS))
+    there = dict.fromkeys(row["tokenizer"] for _, row in rows)
+    if tokenizer is not None and tokenizer not in there:
+        raise ValueError(f"{data} holds no samples for tokenizer {tokenizer!r}: there are {', '.join(there)}")
+    if tokenizer is None and len(there) > 1:
+        raise ValueError(f"{data} holds samples for several tokenizers: choose one by --tokenizer {'|'.join(there)}")
+    return ((config, row) for config, row in rows if tokenizer in (None, row["tokenizer"]))
 
 
 def read_predictions(path: Path) -> dict[str, str]:

@@ -107,6 +107,17 @@ class ToyOther(ToyWords):
     size: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToyShort(ToyWords):
+    """The same with a source of text that runs out."""
+
+    name = "toy_short"
+    config = "short"
+
+    def longest_length(self, *, seed: int, indices: Iterable[int], tokenizer: Tokenizer) -> int | None:
+        return 1000 - max(indices)
+
+
 def square(number: int) -> int:
     """A job for workers: odd numbers take longer."""
     time.sleep(0.002 * (number % 2))
