@@ -1,0 +1,71 @@
+"""A sample short enough for a page: the passages that hold evidence, in bold, and gaps for everything between them.
+
+    print(excerpt(sample, most=6))
+"""
+
+import re
+import textwrap
+
+from nl_tasks.generators.sample import Sample
+
+GAP = "[...]"
+_CONTEXT = ("<context>\n", "\n</context>")
+_HEADING = re.compile(r"(?:Chapter|Document) \d+\.?$")
+_LONG = 1200  # characters of a passage
+_WIDTH = 116
+_TAG = re.compile(r"<(?=/?(?:context|explanation|answer)>)")
+
+
+def excerpt(sample: Sample, *, most: int = 24, long: int = _LONG) -> str:
+    """The prompt of `sample` as a Markdown quotation, whole but for its context.
+
+    Of the context come at most `most` paragraphs or lines with evidence, each of about `long` characters at most, and
+    the heading over each.
+    """
+    lines = [line for part in _marked(sample, most, long).split("\n") for line in (_wrapped(part) or [""])]
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+def _marked(sample: Sample, most: int, long: int) -> str:
+    """The prompt with evidence in bold, and of the context only the paragraphs or lines that hold some."""
+    text, shift = sample.prompt, 0
+    for start, end in sorted({(span.start, span.end) for span in sample.evidence}):
+        bold = "\n".join(
+            f"**{part.strip()}**" if part.strip() else part for part in sample.prompt[start:end].split("\n")
+        )
+        text = text[: start + shift] + bold + text[end + shift :]
+        shift += len(bold) - (end - start)
+    before, opening, rest = text.partition(_CONTEXT[0])
+    context, closing, after = rest.partition(_CONTEXT[1])
+    if not closing:
+        return _TAG.sub("&lt;", text)
+    joint = "\n\n" if "\n\n" in context else "\n"
+    parts = _shortened(context.split(joint), most, long)
+    shown = "\n\n".join([opening.strip(), joint.join(parts), closing.strip()])
+    return _TAG.sub("&lt;", before + shown + after)
+
+
+def _shortened(parts: list[str], most: int, long: int) -> list[str]:
+    """The parts that hold evidence and the heading over each, with gaps for the others; long runs lose their middle."""
+    wanted = {number for number, part in enumerate(parts) if "**" in part}
+    headings = [number for number, part in enumerate(parts) if _HEADING.match(part.strip("*"))]
+    chosen = sorted(wanted)
+    chosen = chosen if len(chosen) <= most else [*chosen[: most // 2], *chosen[-(most // 2) :]]
+    heads = {max(earlier) for number in chosen if (earlier := [head for head in headings if head <= number])}
+    kept: list[str] = []
+    for number, part in enumerate(parts):
+        if number in heads or number in chosen:
+            kept.append(part if len(part) <= long else _cut(part, long))
+        elif kept[-1:] != [GAP]:
+            kept.append(GAP)
+    return kept
+
+
+def _cut(part: str, long: int) -> str:
+    """The beginning of a long passage; bold that is open there is closed."""
+    begun = part[:long].rpartition(" ")[0]
+    return f"{begun}{'**' * (begun.count('**') % 2)} {GAP}"
+
+
+def _wrapped(line: str) -> list[str]:
+    return textwrap.wrap(line, _WIDTH, break_long_words=False, break_on_hyphens=False)
