@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from nl_tasks.generators.lengths import format_length
@@ -12,11 +12,11 @@ Group = TypeVar("Group", bound=Hashable)
 Member = TypeVar("Member", bound=Hashable)
 
 
-def regenerate_commands(manifest: dict[str, Any]) -> list[str]:
+def regenerate_commands(manifest: Mapping[str, Any], *, out: str = "") -> list[str]:
     """`nl-tasks generate` commands that together write the configs of `manifest`, as few as there can be.
 
-    Knobs at their defaults are left out; tasks that are not installed here have all their knobs named. Tokenizers are
-    given as `LABEL=NAME` where their configs' names bear a label.
+    They write into the folder `out`, if given. Knobs at their defaults are left out; tasks that are not installed here
+    have all their knobs named. Tokenizers are given as `LABEL=NAME` where their configs' names bear a label.
     """
     cells = [_cell(name, config) for name, config in manifest["configs"].items()]
     lengths = _gather(
@@ -27,18 +27,24 @@ def regenerate_commands(manifest: dict[str, Any]) -> list[str]:
     )
     tokenizers = _gather(((shared, each, members), tokenizer) for (shared, tokenizer, each), members in tasks.items())
     end = ["--format", manifest["file_format"]] if manifest["file_format"] != "parquet" else []
+    end += ["--out", out] if out else []
     return [
         shlex.join([*_words(shared, each, members, names), *end])
         for (shared, each, members), names in tokenizers.items()
     ]
 
 
-def _cell(name: str, config: dict[str, Any]) -> tuple[str, str, tuple[str, str], str, int]:
+def config_label(name: str, length: int) -> str:
+    """The tokenizer's label at the end of a config's name: `qwen2.5` of `multihop_128k_qwen2.5`, or nothing."""
+    return name.partition(f"_{format_length(length)}")[2].removeprefix("_")
+
+
+def _cell(name: str, config: Mapping[str, Any]) -> tuple[str, str, tuple[str, str], str, int]:
     """Task, knobs that are not at their defaults (JSON), samples and seed, tokenizer as an option, and length."""
     cls = task_types().get(config["task"])
     defaults = knob_defaults(cls) if cls else {}
     changed = {knob: value for knob, value in config["params"].items() if defaults.get(knob, ...) != value}
-    label = name.partition(f"_{format_length(config['length'])}")[2].removeprefix("_")
+    label = config_label(name, config["length"])
     tokenizer = f"{label}={config['tokenizer']['name']}" if label else config["tokenizer"]["name"]
     return config["task"], json.dumps(changed), (str(config["n"]), str(config["seed"])), tokenizer, config["length"]
 

@@ -1,6 +1,8 @@
-"""A sample short enough for a page: the passages that hold evidence, in bold, and gaps for everything between them.
+"""A sample short enough for a page: the passages that hold evidence, in bold, and gaps between them.
 
     print(excerpt(sample, most=6))
+
+Made for the gallery and for dataset cards.
 """
 
 import re

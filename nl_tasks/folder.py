@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nl_tasks.atomic_file import leftovers, write_atomic
+from nl_tasks.face import folder_face
 from nl_tasks.manifest import MANIFEST, Config, DataFile, Manifest
 
 JOURNAL = ".nl-tasks-unfinished.json"
-CARD = "README.md"
 
 
 @dataclass(kw_only=True)
@@ -36,12 +36,12 @@ class DatasetFolder:
         """Whether all that is wanted is there, finished."""
         return all(config.sha256 for config in self.wanted.configs) and not (self.folder / JOURNAL).exists()
 
-    def begin(self, card: Callable[[Manifest], str]) -> None:
+    def begin(self) -> None:
         """Write the journal, take away what is in the way, clean up after killed runs."""
         write_atomic(self.folder / JOURNAL, self.wanted.text())
         if self.removed:
             if self.kept:
-                self._write_face(self.wanted.with_configs(self.kept), card)
+                self._write_face(self.wanted.with_configs(self.kept))
             else:
                 (self.folder / MANIFEST).unlink(missing_ok=True)
         for path in [*leftovers(self.folder), *(self.folder / name for name in self.removed)]:
@@ -59,13 +59,14 @@ class DatasetFolder:
         """Record that a config's files are all there, and the hash of its rows."""
         self._update(config, lambda old: replace(old, sha256=sha256))
 
-    def end(self, card: Callable[[Manifest], str]) -> None:
+    def end(self) -> None:
         """Write manifest and card, and drop the journal: the folder is a finished dataset."""
-        self._write_face(self.wanted.with_configs([*self.kept, *self.wanted.configs]), card)
+        self._write_face(self.wanted.with_configs([*self.kept, *self.wanted.configs]))
         (self.folder / JOURNAL).unlink()
 
-    def _write_face(self, manifest: Manifest, card: Callable[[Manifest], str]) -> None:
-        write_atomic(self.folder / CARD, card(manifest))
+    def _write_face(self, manifest: Manifest) -> None:
+        for name, text in folder_face(self.folder, manifest).items():
+            write_atomic(self.folder / name, text)
         write_atomic(self.folder / MANIFEST, manifest.text())
 
     def _update(self, name: str, change: Callable[[Config], Config]) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nl_tasks.folder import DatasetFolder
-from nl_tasks.hf_dataset_card.card import render_card
 from nl_tasks.manifest import Config, DataFile, Manifest, rows_hash
 from nl_tasks.plan import rows_per_group
 from nl_tasks.row_format import read_rows, write_rows
@@ -56,7 +55,7 @@ def write_folder(
     `began` is when the run did (`time.monotonic()`), `made` is told config and tokens of each row that is written.
     """
     if not folder.complete:
-        folder.begin(_card)
+        folder.begin()
         for config, file in todo:
             recipe = config.recipe
             written = write_rows(
@@ -68,7 +67,7 @@ def write_folder(
             folder.wrote(recipe.config, file, size=written.size, sha256=written.sha256)
         for config in folder.wanted.configs:
             folder.finished(config.name, rows_hash(_row_hashes(folder.folder, config)))
-        folder.end(_card)
+        folder.end()
     return Written(
         folder=folder.folder,
         dataset=folder.wanted.dataset,
@@ -92,7 +91,3 @@ def _row_hashes(folder: Path, config: Config) -> Iterator[str]:
     for file in config.files:
         for row in read_rows(folder / file.path, ["sha256"]):
             yield row["sha256"]
-
-
-def _card(manifest: Manifest) -> str:
-    return render_card(manifest.as_json())

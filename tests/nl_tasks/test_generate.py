@@ -30,7 +30,7 @@ def test_bytes_do_not_depend_on_workers(toys, folder, hashes, file_format):
     for workers in (1, 2, 3):
         generate_dataset(["toy_words"], [64, 100], n=20, out=f"out{workers}", workers=workers, file_format=file_format)
     assert hashes(folder / "out1") == hashes(folder / "out2") == hashes(folder / "out3")
-    assert len(hashes(folder / "out1")) == 4
+    assert len(hashes(folder / "out1")) == 5  # card, picture, manifest and two data files
 
 
 def test_both_formats_hold_the_same_rows(toys, folder):
@@ -46,7 +46,7 @@ def test_large_configs_are_cut_into_files_and_row_groups(toys, folder, monkeypat
     monkeypatch.setattr(nl_tasks.plan, "GROUP_BYTES", 64 * 5 * 3)
     generate_dataset(["toy_words"], [64], n=10, out="a")
     names = [f"words_64/test-{shard:05d}-of-00003.parquet" for shard in range(3)]
-    assert sorted(hashes(folder / "a")) == ["README.md", "manifest.json", *names]
+    assert sorted(hashes(folder / "a")) == ["README.md", "evidence.svg", "manifest.json", *names]
     files = [pq.ParquetFile(folder / "a" / name) for name in names]
     assert [file.metadata.num_rows for file in files] == [3, 3, 4]
     assert [files[2].metadata.row_group(group).num_rows for group in range(2)] == [3, 1]
@@ -100,7 +100,7 @@ def test_overwrite_replaces_what_cannot_stay_and_keeps_the_rest(toys, folder, ha
     ]  # fmt: skip
     generate_dataset(["toy_words"], [64], n=1, seed=7, out="a", overwrite=True)
     assert sorted(hashes(folder / "a")) == [
-        "README.md", "manifest.json", "notes.txt", "words_64/test-00000-of-00001.parquet",
+        "README.md", "evidence.svg", "manifest.json", "notes.txt", "words_64/test-00000-of-00001.parquet",
     ]  # fmt: skip
 
 
