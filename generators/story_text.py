@@ -81,6 +81,7 @@ class StoryText:
             "place": self._named(
                 ledger.places, ledger.places.indices(ledger.place), [tuple(place_stems()), tuple(PLACE_KINDS)]
             ),
+            "first": self._listed(firsts, first),
             "job": self._listed(lines.JOBS, ledger.person * 7919 % len(lines.JOBS)),
         }
         man = (first >= ledger.women).astype(np.int64)

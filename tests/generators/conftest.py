@@ -19,7 +19,7 @@ _GETS = (
     rf"HERO saw an? {_ITEM}, paid .+ to PERSON\b",
 )
 _GIVES = (
-    rf"HERO (?:also )?sold the {_ITEM} (?:to|for)\b",
+    rf"HERO sold the {_ITEM} (?:to|for)\b",
     rf"gave HERO .+ for the {_ITEM}\.",
     rf"HERO let the {_ITEM} go to\b",
     rf"As for the {_ITEM}, HERO sold it to\b",

@@ -79,7 +79,7 @@ def test_the_text_alone_gives_the_gold(name, knobs, tekken, read_story):
         check_trades(story)
 
 
-PURCHASE, SALE = r"Tamsin bought an? [^.]+\.", r"(?<=\. )Tamsin also sold [^.]+\."
+PURCHASE, SALE = r"Tamsin bought an? [^.]+\.", r"(?<=\. )Tamsin sold the [^.]+\."
 FLAWS = {
     "a purchase undone": (PURCHASE, "Tamsin looked around.", "exactly 3 chapters, but they are"),
     "a purchase in other words": (PURCHASE, "Tamsin bought bread.", "is this a purchase"),
