@@ -1,7 +1,7 @@
 """From a manifest and a sample of each task to the README.md of a dataset folder.
 
     manifest = json.loads((folder / "manifest.json").read_text())
-    card = render_card(manifest, {"story_multihop": sample})
+    card = render_card(manifest, {"story_multihop": sample}, {"multihop_8k": 402311})
 
 `card.md.jinja` is the frame that all cards share; `NAME.md.jinja` says what the tasks of dataset `.../NAME` are. What
 a card says of its files is taken from the manifest, and nothing else.
@@ -27,13 +27,15 @@ _PASSAGES, _CHARACTERS = 6, 700
 """How much of a sample's context a card shows."""
 
 
-def render_card(manifest: Mapping[str, Any], samples: Mapping[str, Sample], *, dataset: str = "") -> str:
+def render_card(
+    manifest: Mapping[str, Any], samples: Mapping[str, Sample], unpacked: Mapping[str, int], *, dataset: str = ""
+) -> str:
     """The card of the dataset that `manifest` (the contents of a `manifest.json`) describes.
 
-    `samples` holds one of each task to show, by the task's name. `dataset` is what the card calls the dataset, where it
-    is published under another name than the manifest's.
+    `samples` holds one of each task to show, by the task's name; `unpacked` the bytes of each config uncompressed.
+    `dataset` is what the card calls the dataset, where it is published under another name than the manifest's.
     """
-    configs = [_config(name, config) for name, config in manifest["configs"].items()]
+    configs = [{**_config(name, config), "unpacked": unpacked[name]} for name, config in manifest["configs"].items()]
     rows = sum(config["n"] for config in configs)
     dataset = dataset or manifest["dataset"]
     family = manifest["dataset"].rpartition("/")[2]
@@ -48,6 +50,7 @@ def render_card(manifest: Mapping[str, Any], samples: Mapping[str, Sample], *, d
         rows=rows,
         tokens=sum(config["n"] * config["length"] for config in configs),
         bytes=sum(config["bytes"] for config in configs),
+        unpacked=sum(unpacked[config["name"]] for config in configs),
         files=sum(len(config["files"]) for config in configs),
         size_category=next((label for bound, label in _SIZES if rows < bound), "n>10M"),
         sizes=_sizes(configs),

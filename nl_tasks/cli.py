@@ -12,10 +12,12 @@ import typer
 
 from nl_tasks.cli_backends import list_backends
 from nl_tasks.cli_bench import bench
+from nl_tasks.cli_card import card
 from nl_tasks.cli_eval import evaluate_models
 from nl_tasks.cli_generate import generate
 from nl_tasks.cli_list import list_tasks
 from nl_tasks.cli_lm_eval import SETTINGS, lm_eval
+from nl_tasks.cli_publish import publish
 from nl_tasks.cli_score import score
 from nl_tasks.cli_show import show
 from nl_tasks.cli_verify import verify
@@ -27,6 +29,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": show,
     "verify": verify,
     "score": score,
+    "card": card,
+    "publish": publish,
     "backends": list_backends,
     "eval": evaluate_models,
 }

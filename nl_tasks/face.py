@@ -13,7 +13,7 @@ from nl_tasks.generators.sample import Sample
 from nl_tasks.hf_dataset_card.card import render_card
 from nl_tasks.hf_dataset_card.picture import PICTURE, SAMPLES, draw_evidence
 from nl_tasks.manifest import Config, Manifest
-from nl_tasks.row_format import read_rows
+from nl_tasks.row_format import read_rows, unpacked_bytes
 
 CARD = "README.md"
 
@@ -35,7 +35,8 @@ def folder_face(folder: Path, manifest: Manifest, *, dataset: str = "") -> dict[
             depths[task] = _depths(folder, config)
         except (OSError, ValueError):  # kept from an earlier run and damaged since: `verify` says so
             samples.pop(task, None)
-    face = {CARD: render_card(manifest.as_json(), samples, dataset=dataset)}
+    unpacked = {config.name: _unpacked(folder, config) for config in manifest.configs}
+    face = {CARD: render_card(manifest.as_json(), samples, unpacked, dataset=dataset)}
     return {**face, PICTURE: draw_evidence(depths)} if samples else face
 
 
@@ -49,3 +50,11 @@ def first_sample(folder: Path, config: Config) -> Sample:
 def _depths(folder: Path, config: Config) -> list[list[float]]:
     rows = (row["depths"] for file in config.files for row in read_rows(folder / file.path, ["depths"]))
     return list(islice(rows, SAMPLES))
+
+
+def _unpacked(folder: Path, config: Config) -> int:
+    """Bytes of a config's files without compression; as they are, where that cannot be told."""
+    try:
+        return sum(unpacked_bytes(folder / file.path) for file in config.files)
+    except (OSError, ValueError):
+        return sum(file.bytes for file in config.files)

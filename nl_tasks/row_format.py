@@ -94,6 +94,14 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict
         raise ValueError(f"{path} cannot be read as {path.suffix.lstrip('.')}: {error}".splitlines()[0]) from None
 
 
+def unpacked_bytes(path: Path) -> int:
+    """The size of a data file's contents without compression. Raises ValueError or OSError if it cannot be read."""
+    if path.suffix != ".parquet":
+        return path.stat().st_size
+    with pq.ParquetFile(path) as file:
+        return sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+
+
 def _read_parquet(path: Path, names: list[str]) -> Iterator[dict[str, Any]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=16, columns=names, use_threads=False):
