@@ -1,0 +1,185 @@
+"""Training a probe: a small model that can do our tasks, so that sparse attention has something to break.
+
+    train(Settings(base=folder, out="probe-run", steps=2000))
+
+The folder `out` then holds `adapter.safetensors`, `log.jsonl` and what it takes to go on after an interruption. The
+same settings give the same batches, whatever the number of workers.
+"""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from nl_tasks.generators.ruler_niah import RulerNiah
+from nl_tasks.generators.story_filtering import StoryFiltering
+from nl_tasks.generators.story_multihop import StoryMultihop
+from nl_tasks.generators.story_retrieval import StoryRetrieval
+from nl_tasks.generators.task import Task
+from nl_tasks.probe_adapter import write_adapter
+from nl_tasks.probe_data import TOKENS, WIDTHS, Batch, Course, HeldOut
+from nl_tasks.probe_llama import PLAIN, Blocks, hidden_states, logits, read_base
+from nl_tasks.probe_lowrank import LowRank
+from nl_tasks.probe_score import held_out_scores
+
+ADAPTER, LOG, STATE = "adapter.safetensors", "log.jsonl", "state.pt"
+HELD_OUT_TASKS: tuple[Task, ...] = (
+    StoryRetrieval(num_queries=4),
+    StoryRetrieval(num_queries=4, ask_by="relation"),
+    StoryMultihop(),
+    StoryMultihop(hops=2),
+    StoryFiltering(),
+    RulerNiah(),
+)
+_WARM_UP, _LAST_RATE = 100, 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All that a training depends on, but for where and how fast it runs.
+
+    Attributes:
+        base: The folder of the model that is adapted.
+        steps: Batches to learn from; the learning rate falls to a twentieth over them.
+        seed: Of the batches and of the first weights.
+        rank: Of the updates. The adapter has about 0.3 MB for each.
+        scale: Factor of the updates, alpha / rank in the words of LoRA.
+        rate: Highest learning rate.
+        widths, tokens: See `Course`.
+        held_out: Texts for each task and length that are scored on the way; 0 leaves it out.
+        lengths: Of these texts, in tokens.
+    """
+
+    base: str
+    steps: int = 2000
+    seed: int = 0
+    rank: int = 16
+    scale: float = 2.0
+    rate: float = 1e-3
+    widths: tuple[int, ...] = WIDTHS
+    tokens: int = TOKENS
+    held_out: int = 24
+    lengths: tuple[int, ...] = (2048, 4096, 8192)
+    tasks: tuple[Task, ...] = field(default=HELD_OUT_TASKS)
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step: up in a line, then down as a cosine."""
+        warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, self.steps // 10)))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.rate * warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
+
+
+def train(
+    settings: Settings,
+    out: str | Path,
+    *,
+    workers: int = 0,
+    device: str = "auto",
+    compile_blocks: bool | None = None,
+    save_every: int = 200,
+    stop_after: int | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Train, or go on with what is in `out`; every `save_every` steps held-out texts are scored and all is saved.
+
+    `compile_blocks` is by default done on a GPU; `stop_after` ends this call after so many steps in all, as an
+    interruption would. Raises ValueError if `out` holds a training of other settings.
+    """
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    on_gpu = device.startswith("cuda")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    course = Course(
+        tokenizer=settings.base,
+        seed=settings.seed,
+        steps=settings.steps,
+        widths=settings.widths,
+        tokens=settings.tokens,
+    )
+    held_out = HeldOut(
+        tokenizer=settings.base, tasks=settings.tasks, lengths=settings.lengths, rows=settings.held_out or 1
+    )
+    first = _saved_step(settings, out)
+    batches = _loaded(course, range(first, settings.steps), workers, on_gpu)
+    tests = list(_loaded(held_out, range(len(held_out)), workers, False)) if settings.held_out else []
+
+    base = read_base(settings.base, device=device, dtype=torch.bfloat16 if on_gpu else torch.float32)
+    shapes = {name: weight.shape for name, weight in base.linears.items()}
+    updates = LowRank(shapes, rank=settings.rank, scale=settings.scale, seed=settings.seed).to(device)
+    optimizer = torch.optim.AdamW(updates.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0, fused=on_gpu)
+    if first:
+        state = torch.load(out / STATE, map_location=device)
+        updates.load_state_dict(state["updates"])
+        optimizer.load_state_dict(state["optimizer"])
+    blocks = Blocks.compiled() if (on_gpu if compile_blocks is None else compile_blocks) else PLAIN
+
+    def save(step: int) -> None:
+        scores = held_out_scores(base, updates.merged(base.linears), held_out, tests, device) if tests else {}
+        _note(out, step=step, seconds=round(time.monotonic() - began, 1), held_out=scores)
+        say(f"step {step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
+        facts = {"settings": json.loads(_described(settings)), "step": step}
+        write_adapter(out / ADAPTER, updates, facts)
+        state = {"step": step, "updates": updates.state_dict(), "optimizer": optimizer.state_dict()}
+        torch.save({**state, "settings": _described(settings)}, out / f"{STATE}.new")
+        (out / f"{STATE}.new").replace(out / STATE)
+
+    began, heard, tokens = time.monotonic(), [], 0
+    for step, batch in enumerate(batches, first):
+        if stop_after is not None and step >= stop_after:
+            return
+        here = batch.to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate_at(step)
+        hidden = hidden_states(base, updates.merged(base.linears), here.tokens, blocks)
+        losses = F.cross_entropy(logits(base, hidden[here.at]), here.wanted, reduction="none")
+        loss = (losses * here.weight).sum() / here.weight.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(updates.parameters(), 1.0)
+        optimizer.step()
+        tokens += batch.tokens.numel()
+        heard.append(loss.detach())
+        if len(heard) == 20 or step + 1 == settings.steps:
+            mean = float(torch.stack(heard).mean())
+            seconds = time.monotonic() - began
+            _note(out, step=step + 1, seconds=round(seconds, 1), loss=round(mean, 5), width=batch.tokens.shape[1])
+            say(f"step {step + 1} of {settings.steps}: loss {mean:.4f}, {tokens / seconds:,.0f} tokens/s")
+            heard = []
+        if (step + 1) % save_every == 0 or step + 1 == settings.steps:
+            save(step + 1)
+
+
+def _loaded(data: Dataset[Batch], steps: range, workers: int, pin: bool) -> Iterator[Batch]:
+    """Batches in order, made ahead by worker processes."""
+    ahead = {"prefetch_factor": 4, "persistent_workers": False} if workers else {}
+    return iter(
+        DataLoader(data, batch_size=None, sampler=list(steps), num_workers=workers, pin_memory=pin, **ahead)  # type: ignore[arg-type]
+    )
+
+
+def _saved_step(settings: Settings, out: Path) -> int:
+    """How many steps the training in `out` has done; 0 if there is none."""
+    if not (out / STATE).is_file():
+        return 0
+    state = torch.load(out / STATE, map_location="cpu")
+    if state["settings"] != _described(settings):
+        raise ValueError(f"{out} holds a training of other settings: {state['settings']}; choose another folder")
+    return int(state["step"])
+
+
+def _described(settings: Settings) -> str:
+    known: dict[str, Any] = {**asdict(settings), "base": Path(settings.base).name}
+    del known["tasks"]
+    return json.dumps(known, sort_keys=True)
+
+
+def _note(out: Path, **facts: Any) -> None:
+    with (out / LOG).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(facts) + "\n")

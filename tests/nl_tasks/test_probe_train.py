@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from nl_tasks.generators.story_filtering import StoryFiltering  # noqa: E402
+from nl_tasks.probe_adapter import read_adapter  # noqa: E402
+from nl_tasks.probe_data import Course, pack  # noqa: E402
+from nl_tasks.probe_train import ADAPTER, LOG, Settings, train  # noqa: E402
+
+
+@pytest.fixture
+def settings(tiny_llama):
+    """Four small steps with a model of two layers, two held-out texts scored."""
+    return Settings(
+        base=tiny_llama(),
+        steps=4,
+        rank=2,
+        rate=1e-2,
+        widths=(2816,),
+        tokens=2816,
+        held_out=2,
+        lengths=(3072,),
+        tasks=(StoryFiltering(),),
+    )
+
+
+def _log(folder):
+    return [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+
+
+def _adapter(folder):
+    return {name: value.detach() for name, value in read_adapter(folder / ADAPTER)[0].state_dict().items()}
+
+
+def test_a_resumed_training_equals_one_that_was_not_interrupted(settings, tmp_path):
+    quiet = {"device": "cpu", "save_every": 2, "say": lambda line: None}
+    train(settings, tmp_path / "whole", **quiet)
+    train(settings, tmp_path / "parts", stop_after=2, **quiet)
+    between = _adapter(tmp_path / "parts")
+    train(settings, tmp_path / "parts", **quiet)
+    whole, parts = _adapter(tmp_path / "whole"), _adapter(tmp_path / "parts")
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert any(not torch.equal(whole[name], between[name]) for name in whole)
+    held_out = [line["held_out"] for line in _log(tmp_path / "parts") if "held_out" in line]
+    assert [list(scores) for scores in held_out] == [["story_filtering @ 3k"]] * 2
+
+
+def test_a_folder_of_another_training_is_refused(settings, tmp_path):
+    train(settings, tmp_path, stop_after=2, save_every=2, device="cpu", say=lambda line: None)
+    other = Settings(**{**vars(settings), "rate": 1e-3})
+    with pytest.raises(ValueError, match="holds a training of other settings"):
+        train(other, tmp_path, device="cpu")
+
+
+def test_the_loss_falls_on_one_batch(settings, tmp_path, monkeypatch):
+    batch = pack([([5, 6, 7] * 8, [8, 9]), ([9, 6, 5] * 8, [7])], 32)
+    monkeypatch.setattr(Course, "batch", lambda self, step: batch)
+    many = Settings(**{**vars(settings), "steps": 60, "held_out": 0, "rate": 3e-2, "rank": 8})
+    train(many, tmp_path, device="cpu", save_every=60, say=lambda line: None)
+    losses = [line["loss"] for line in _log(tmp_path) if "loss" in line]
+    assert losses[-1] < losses[0] - 0.1  # frozen, small weights allow little more
