@@ -6,9 +6,20 @@ out, lse = attention(q, k, v, plan, scale=128**-0.5, provider="torch") # plain t
 
 from torch import Tensor
 
-from nl_tasks.kernels import block_sparse, masked, tokens, vertical_slash  # noqa: F401 (they register themselves)
+from nl_tasks.kernels import (  # noqa: F401 (they register themselves)
+    block_sparse,
+    fa4,
+    flex_block_sparse,
+    masked,
+    tokens,
+    vertical_slash,
+)
+from nl_tasks.kernels.devices import has_triton
 from nl_tasks.kernels.plan import Plan
 from nl_tasks.kernels.provider import find_kernel
+
+if has_triton():
+    from nl_tasks.kernels import triton_block_sparse, triton_tokens, triton_vertical_slash  # noqa: F401
 
 
 def attention(

@@ -38,6 +38,8 @@ class Backend(ABC):
     allocation: ClassVar[str]
     cache: ClassVar[str] = "full"
     citation: ClassVar[str]
+    remembers: ClassVar[bool] = False
+    """Whether `plan` takes `memory`: a dict that stays with the cache while that only grows (None: nothing stays)."""
 
     sparsity: float | None = None
 

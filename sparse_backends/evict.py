@@ -23,6 +23,22 @@ class Slot:
     positions: Tensor | None = None
     lengths: list[int] = field(default_factory=list)
     prompts: list[int] = field(default_factory=list)
+    memory: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    _left: tuple[Tensor, int] | None = None
+    _compared: bool = False
+
+    def compare(self, keys: Tensor | None) -> None:
+        """Forget `memory` unless `keys`, which the cache holds before a call, are those that the last call left."""
+        if self._left is None or self._left[0] is not keys or self._left[1] != keys._version:
+            self.memory.clear()
+        self._left, self._compared = None, True
+
+    def leave(self, keys: Tensor) -> None:
+        """End a call: `keys` are what the cache holds now. Where nobody compares, nothing is remembered."""
+        if self._compared:
+            self._left, self._compared = (keys, keys._version), False
+        else:
+            self.memory.clear()
 
     def append(self) -> Tensor:
         """Add one generated token to every row and return which keys are to be read, `[B, Hkv, S + 1]` bool."""

@@ -70,6 +70,8 @@ class Forward:
         else:
             call = _Call(self, layer, scale, self.slot_of(module), attention_mask, sizes)
             out = call.evicted(query, key, value) if call.continues_evicted() else call.intact(query, key, value)
+            if self.backend.remembers:
+                call.slot.leave(key)
         return out.transpose(1, 2).contiguous(), None
 
     def _over(
@@ -155,12 +157,19 @@ class _Call:
         if not acts or self.backend.phase == "evict":
             plan: Plan = FullPlan(q.shape[2], k.shape[2], q.shape[0], q.shape[1], q.device)
         else:
-            plan = self.backend.plan(q, k, scale=self.scale, layer=self.layer, prompt=prompt)
+            more = {"memory": self.memory(part)} if self.backend.remembers else {}
+            plan = self.backend.plan(q, k, scale=self.scale, layer=self.layer, prompt=prompt, **more)
             if self.forward.observe is not None:
                 self.forward.observe(layer=self.layer, q=q, k=k, plan=plan, scale=self.scale)
         if acts:
             self.run.record(self.layer, part.first, plan, q.shape[1], prompt)
         return plan
+
+    def memory(self, part: Part) -> dict[str, Any] | None:
+        """What the backend remembers of a part's keys; None where they are not a stretch of the cache."""
+        if not isinstance(part.keys, slice):
+            return None
+        return self.slot.memory.setdefault((self.backend, part.first, part.keys.start), {})
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan) -> Tensor:
         """Attention along `plan`; all of it through torch's own kernel, whose result does not depend on ours."""

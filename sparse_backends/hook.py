@@ -119,6 +119,10 @@ def _before(caches: dict[int, Cache], module: nn.Module, args: Any, kwargs: dict
     for value in (*kwargs.values(), *args):
         if isinstance(value, Cache):
             caches[id(module)] = value
+            layer = int(module.layer_idx)  # type: ignore[arg-type] # see attention_modules
+            held = value.layers[layer] if layer < len(value.layers) else None
+            if hasattr(held, "nl_slot"):
+                held.nl_slot.compare(getattr(held, "keys", None))  # type: ignore[union-attr]
 
 
 def _after(caches: dict[int, Cache], module: nn.Module, args: Any, output: Any) -> None:

@@ -1,11 +1,12 @@
 """Pages of the KV cache chosen, for each generated token, by an upper bound of their scores."""
 
 from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from nl_tasks.kernels.devices import runs_triton
+from nl_tasks.kernels.page_bounds import PageBounds, page_scores
 from nl_tasks.kernels.plan import PagePlan
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
@@ -31,6 +32,8 @@ class Quest(Backend):
     allocation = "uniform"
     citation = "Tang et al. 2024, arXiv 2406.10774, section 3; as in Nawrot et al. 2025, arXiv 2504.17768, A.1"
 
+    remembers = True
+
     page: int = 16
     share_pages: bool = True
     tokens: int | None = budget(1024)
@@ -40,14 +43,29 @@ class Quest(Backend):
         self.require("page", self.page >= 1, "page >= 1")
         self.require("tokens", self.tokens is None or self.tokens >= self.page, "tokens >= page")
 
-    def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> PagePlan:
-        """Rank pages by their bounds."""
-        keys = k.shape[2]
-        low, high = page_bounds(k, self.page)  # [B, Hkv, pages, D]
-        scores = page_scores(q[:, :, 0], low, high)  # [B, Hq, pages]
-        if self.share_pages:
+    def plan(
+        self,
+        q: Tensor,
+        k: Tensor,
+        *,
+        scale: float,
+        layer: int = 0,
+        prompt: int | None = None,
+        memory: dict[str, Any] | None = None,
+    ) -> PagePlan:
+        """Rank pages by their bounds; those of pages that are whole stay in `memory`."""
+        keys, share = k.shape[2], self.share_pages
+        tokens = self.keep(self.tokens, prompt, keys)
+        bounds = PageBounds(self.page) if memory is None else memory.setdefault("bounds", PageBounds(self.page))
+        low, high = bounds.follow(k)  # [B, Hkv, pages - 1, D]
+        if runs_triton(q):
+            from nl_tasks.kernels.triton_pages import plan_pages
+
+            return plan_pages(q, low, high, self.page, tokens, keys, share=share)
+        scores = page_scores(q[:, :, 0], low, high)  # [B, Hq, pages - 1]
+        if share:
             scores = scores.unflatten(1, (k.shape[1], -1)).sum(2)
-        return page_plan(scores, self.keep(self.tokens, prompt, keys), self.page, keys)
+        return page_plan(scores, tokens, self.page, keys)
 
     def floor(self, queries: int, keys: int) -> int:
         """The newest page."""
@@ -56,20 +74,3 @@ class Quest(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """Two products a page: with its minima and with its maxima."""
         return 2 * -(-keys // self.page) * queries
-
-
-def page_bounds(k: Tensor, page: int) -> tuple[Tensor, Tensor]:
-    """Channel-wise minimum and maximum of `k` `[B, Hkv, S, D]` over pages of `page` keys, `[B, Hkv, pages, D]` each."""
-    missing = (0, 0, 0, -k.shape[2] % page)
-    low = pad(k, missing, value=torch.inf).unflatten(2, (-1, page)).amin(3)
-    return low, pad(k, missing, value=-torch.inf).unflatten(2, (-1, page)).amax(3)
-
-
-def page_scores(q: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Upper bounds of the scores of `q` `[B, Hq, D]` with the keys of each page, `[B, Hq, pages]` float32.
-
-    max(q min, q max) is q max where q is positive and q min elsewhere, so that two products do for all channels.
-    """
-    grouped = q.float().unflatten(1, (low.shape[1], -1))  # [B, Hkv, G, D]
-    bounds = grouped.clamp(min=0) @ high.float().mT + grouped.clamp(max=0) @ low.float().mT
-    return bounds.flatten(1, 2)
