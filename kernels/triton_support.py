@@ -1,20 +1,43 @@
 # mypy: disallow-untyped-defs=False
 """What the Triton kernels share: whether they can run, the softmax as tiles arrive, strides that cannot overflow."""
 
-import os
+from dataclasses import dataclass
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
+from nl_tasks.kernels.devices import runs_triton as can_run
+
+__all__ = [
+    "LN2",
+    "LOG2E",
+    "Tile",
+    "can_run",
+    "empty_outputs",
+    "is_power_of_two",
+    "masked_softmax_step",
+    "positive_scale",
+    "product",
+    "rows_contiguous",
+    "softmax_step",
+    "store_rows",
+]
+
 LOG2E = 1.4426950408889634
 LN2 = 0.6931471805599453
 
 
-def can_run(x: Tensor) -> bool:
-    """Whether Triton kernels run on x: a GPU, or any device under Triton's interpreter (for tests)."""
-    return x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1"
+@dataclass(frozen=True)
+class Tile:
+    """How a program runs: rows of queries, keys a step, warps, loads in flight, and whether TMA does the loads."""
+
+    rows: int
+    keys: int
+    warps: int
+    stages: int
+    descriptors: bool = False
 
 
 def is_power_of_two(n: int) -> bool:
@@ -65,5 +88,18 @@ def masked_softmax_step(scores, allowed, v, high, total, acc, scale, EXACT: tl.c
     finite = tl.where(new == float("-inf"), 0.0, new)  # -inf less -inf would be nan
     weights = tl.math.exp2(scores - finite[:, None])
     shrink = tl.math.exp2(high - finite)
-    acc = acc * shrink[:, None] + product(weights.to(v.dtype), v, EXACT)
+    acc = acc * shrink[:, None]
+    precision: tl.constexpr = "ieee" if EXACT else "tf32"
+    acc = tl.dot(weights.to(v.dtype), v, acc, input_precision=precision)
     return new, total * shrink + tl.sum(weights, 1), acc
+
+
+@triton.jit
+def store_rows(out, lse, place, row, queries, dims, high, total, acc, ln2, DIM: tl.constexpr):
+    """Write a tile's output and log-sum-exp at the rows `place` of both; rows that saw nothing get zeros and -inf."""
+    some = total > 0
+    acc = acc / tl.where(some, total, 1.0)[:, None]
+    found = tl.where(some, (high + tl.math.log2(tl.where(some, total, 1.0))) * ln2, float("-inf"))
+    tl.store(lse + place, found, mask=row < queries)
+    inside = (row < queries)[:, None] & (dims < DIM)[None, :]
+    tl.store(out + place[:, None] * DIM + dims[None, :], acc.to(out.dtype.element_ty), mask=inside)

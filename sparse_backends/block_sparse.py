@@ -1,14 +1,16 @@
 """Key blocks chosen by the similarity of block means, as many for every query block."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from nl_tasks.kernels.block_means import block_means
+from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.blocks import BlockGrid, top_blocks
+from nl_tasks.sparse_backends.blocks import WIDEST, BlockGrid, Rows, top_blocks, top_blocks_of_means
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.registry import register
 
@@ -42,19 +44,16 @@ class BlockSparse(Backend):
     def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> BlockPlan:
         """Rank key blocks by the product of means."""
         grid = BlockGrid(q.shape[2], k.shape[2], self.block)
+        target = None if self.sparsity is None else self.target(grid.queries, grid.keys)
         queries, keys = block_means(q, self.block), block_means(k, self.block)
-        group = q.shape[1] // k.shape[1]
+        if runs_triton(q) and grid.columns <= WIDEST:
+            return top_blocks_of_means(grid, _rows(grid, self.top_blocks, target, q.device), queries, keys)
+        group, counts = q.shape[1] // k.shape[1], _counts(grid, self.top_blocks, target)
 
         def scores(b: int, h: int, start: int, stop: int) -> Tensor:
             return queries[b, h, start:stop] @ keys[b, h // group].T
 
-        return top_blocks(grid, self.counts(grid), scores, q.shape[0], q.shape[1], q.device)
-
-    def counts(self, grid: BlockGrid) -> Tensor:
-        """Blocks that each query block keeps, `[R]`."""
-        if self.sparsity is None:
-            return torch.full_like(grid.rows, self.top_blocks or 1)
-        return grid.solve(self.target(grid.queries, grid.keys))
+        return top_blocks(grid, counts, scores, q.shape[0], q.shape[1], q.device)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block, the diagonal and the block before it."""
@@ -66,9 +65,12 @@ class BlockSparse(Backend):
         return int((BlockGrid(queries, keys, self.block).last + 1).sum())
 
 
-def block_means(x: Tensor, block: int) -> Tensor:
-    """Means of `x` `[B, H, T, D]` over blocks of `block` rows, the last over what it has, `[B, H, blocks, D]`."""
-    rows = x.shape[2]
-    sums = pad(x.float(), (0, 0, 0, -rows % block)).unflatten(2, (-1, block)).sum(3)
-    sizes = (rows - torch.arange(0, rows, block, device=x.device)).clamp(max=block)
-    return sums / sizes[:, None]
+@lru_cache(maxsize=64)
+def _counts(grid: BlockGrid, top: int | None, target: int | None) -> Tensor:
+    """Blocks that each query block is to keep, `[R]`; the layers of a model ask for the same."""
+    return torch.full_like(grid.rows, top or 1) if target is None else grid.solve(target)
+
+
+@lru_cache(maxsize=64)
+def _rows(grid: BlockGrid, top: int | None, target: int | None, device: torch.device) -> Rows:
+    return Rows.of(grid, _counts(grid, top, target), device)

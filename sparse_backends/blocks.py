@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nl_tasks.kernels.masked import scratch_bytes
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.sparse_backends.budget import nearest_float
+
+WIDEST = 16384  # key blocks whose scores a row of the GPU's selection can hold
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,16 @@ class BlockGrid:
         own, last = self.own[start:stop, None], self.last[start:stop, None]
         return (column <= last) & ((column == 0) | (column >= own - near))
 
+    def kept(self, counts: Tensor, near: int = 1) -> Tensor:
+        """How many blocks each query block keeps if `counts` `[R]` are asked for: what is forced and seen bounds it."""
+        diagonal = self.last - self.own + 1
+        always = (diagonal + self.own.clamp(max=near) + (self.own > near)).minimum(self.last + 1)
+        return counts.maximum(always).minimum(self.last + 1)
+
     def entries(self, counts: Tensor, near: int = 1) -> int:
         """Causal entries if query block `r` keeps `counts[r]` blocks, the forced ones included."""
         diagonal = self.last - self.own + 1
-        always = (diagonal + self.own.clamp(max=near) + (self.own > near)).minimum(self.last + 1)
-        kept = counts.maximum(always).minimum(self.last + 1)
+        kept = self.kept(counts, near)
         return int((self.diagonal_entries() + (kept - diagonal) * self.rows * self.block).sum())
 
     def spread(self, mean: float) -> Tensor:
@@ -105,3 +113,40 @@ def top_blocks(
     indices = torch.cat([torch.nn.functional.pad(lists, (0, longest - lists.shape[-1])) for lists, _ in parts], 2)
     final = torch.cat([count for _, count in parts]).int().expand(batch, heads, -1)
     return BlockPlan(grid.queries, grid.keys, grid.block, grid.block, indices, final)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What a selection on a GPU knows of each query block, `[R]` int32 there: blocks to keep, own, last seen.
+
+    `longest` is the largest of `counts`. To be made once for all layers of a model: copying makes the host wait.
+    """
+
+    counts: Tensor
+    own: Tensor
+    last: Tensor
+    longest: int
+
+    @classmethod
+    def of(cls, grid: BlockGrid, counts: Tensor, device: torch.device) -> "Rows":
+        """Bound `counts` `[R]` by what is forced and what is seen."""
+        kept = grid.kept(counts)
+        moved = (x.int().to(device) for x in (kept, grid.own, grid.last))
+        return cls(*moved, int(kept.max()))
+
+
+def top_blocks_of_means(grid: BlockGrid, per_row: Rows, queries: Tensor, keys: Tensor) -> BlockPlan:
+    """`top_blocks` by the products of means `[B, Hq, R, D]` and `[B, Hkv, C, D]` on a GPU, all heads at once."""
+    from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
+
+    batch, heads, rows, _ = queries.shape
+    own, last, longest = per_row.own, per_row.last, per_row.longest
+    grouped = queries.reshape(batch * keys.shape[1], -1, queries.shape[3])  # the rows of a group's heads
+    keys = keys.flatten(0, 1).mT
+    parts = []
+    step = max(1, 4 * scratch_bytes(queries.device) // (grouped.shape[1] * grid.columns * 4))
+    for start in range(0, len(grouped), step):
+        scores = torch.bmm(grouped[start : start + step], keys[start : start + step]).view(-1, rows, grid.columns)
+        parts.append(pick_blocks_triton(scores, per_row.counts, own, last, longest, near=1))
+    lists = torch.cat(parts).view(batch, heads, rows, longest)
+    return BlockPlan(grid.queries, grid.keys, grid.block, grid.block, lists, per_row.counts.expand(batch, heads, rows))

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.budget import budget, nearest_float, nearest_int
+from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
 from nl_tasks.sparse_backends.registry import register
+from nl_tasks.sparse_backends.search import search_float, search_int
 
 SMALLEST = 512  # columns and diagonals of a head, as long as the asked sparsity allows them
 
@@ -50,19 +51,18 @@ class FlexPrefill(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         columns, diagonals = (mass.double().cumsum(-1) for mass in (lines.column_mass, lines.diagonal_mass))
 
-        def covering(alpha: float, least: int) -> VerticalSlashPlan:
-            return lines.plan(needed(columns, alpha).clamp(min=least), needed(diagonals, alpha).clamp(min=least))
-
-        def entries(alpha: float, least: int) -> float:
-            return float(covering(alpha, least).computed().double().mean())
+        def sizes(alpha: Tensor, least: Tensor | int) -> tuple[Tensor, Tensor]:
+            return tuple(needed(mass, alpha).clamp(min=least) for mass in (columns, diagonals))  # type: ignore
 
         if self.sparsity is None:
-            return covering(self.alpha or 0.0, self.min_budget or 4)
-        target = self.target(q.shape[2], keys)
+            alpha = torch.tensor([self.alpha or 0.0], dtype=torch.float64, device=q.device)
+            return lines.plan(*(size[0] for size in sizes(alpha, self.min_budget or 4)))
+        target = self.target(q.shape[2], keys) * q.shape[0] * q.shape[1]
         least = min(SMALLEST, keys)
-        if entries(0.0, least) > target:
-            return covering(0.0, nearest_int(lambda n: entries(0.0, n), target, 4, least))
-        return covering(nearest_float(lambda a: entries(a, least), target, 0.0, 1.0), least)
+        fewest = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target, 4, least, q.device)
+        alpha = search_float(lambda a: lines.entries(*sizes(a, least)).sum((1, 2)), target, 0.0, 1.0, q.device)
+        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None], least)).sum() > target
+        return lines.plan(*(torch.where(too_many, fewest, size[0]) for size in sizes(alpha[None], least)))
 
     def floor(self, queries: int, keys: int) -> int:
         """The forced columns and diagonals of `vertical_slash`."""
@@ -73,8 +73,13 @@ class FlexPrefill(Backend):
         return min(self.window, queries) * keys
 
 
-def needed(cumulative: Tensor, alpha: float) -> Tensor:
-    """Count the leading entries of `cumulative` `[..., n]` it takes to reach `alpha` of its last, `[...]`."""
-    if alpha <= 0 or alpha >= 1:
-        return torch.full(cumulative.shape[:-1], int(alpha > 0) * cumulative.shape[-1], device=cumulative.device)
-    return (cumulative < alpha * cumulative[..., -1:]).sum(-1) + 1
+def needed(cumulative: Tensor, alpha: Tensor) -> Tensor:
+    """Count the leading entries of `cumulative` `[B, H, S]` it takes to reach each `alpha` `[n]` of its last.
+
+    `[n, B, H]`; none for alpha 0, all for alpha 1.
+    """
+    size = cumulative.shape[-1]
+    reached = cumulative[..., -1:] * alpha  # [B, H, n]
+    found = (torch.searchsorted(cumulative, reached) + 1).movedim(-1, 0)
+    share = alpha[:, None, None]
+    return torch.where(share <= 0, 0, torch.where(share >= 1, size, found)).clamp(max=size)

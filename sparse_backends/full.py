@@ -1,9 +1,10 @@
-"""Dense causal attention for the layers and phases that a method leaves alone, through torch's fused kernels."""
+"""Dense causal attention for the layers and phases that a method leaves alone, by the fastest kernel there is."""
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from nl_tasks.kernels.dense import fastest_dense
 from nl_tasks.kernels.plan import causal_mask
 
 _MASK_ENTRIES = 2**24  # of a boolean mask, where one is needed
@@ -18,6 +19,9 @@ def full_attention(q: Tensor, k: Tensor, v: Tensor, *, scale: float, window: int
     offset = keys - queries
     shared = q.shape[1] != k.shape[1]
     if window is None or window >= keys:
+        fast = fastest_dense(q, k, v, scale=scale)
+        if fast is not None:
+            return fast
         if queries in (1, keys):
             return scaled_dot_product_attention(q, k, v, scale=scale, is_causal=queries > 1, enable_gqa=shared)
         window = keys

@@ -1,14 +1,18 @@
 """Scores of columns and diagonals from the attention of the last queries, and plans from the best of them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nl_tasks.kernels.plan import VerticalSlashPlan, causal_mask
+from nl_tasks.kernels.compact import compact
+from nl_tasks.kernels.line_entries import ROWS, line_entries
+from nl_tasks.kernels.line_sums import line_sums
+from nl_tasks.kernels.plan import VerticalSlashPlan
 
-PREFIX, RECENT, ROWS = 4, 64, 64  # forced columns, forced diagonals, rows that share a diagonal's block
+PREFIX, RECENT = 4, 64  # forced columns, forced diagonals
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +32,35 @@ class LineScores:
     @classmethod
     def of(cls, q: Tensor, k: Tensor, scale: float, window: int) -> "LineScores":
         """Score lines by the causal attention of the last `window` rows of `q` (all, if there are fewer)."""
-        batch, heads, queries, _ = q.shape
-        keys, rows = k.shape[2], min(window, queries)
-        columns, diagonals = (q.new_empty(batch, heads, keys, dtype=torch.float32) for _ in range(2))
-        allowed = causal_mask(queries - rows, queries, keys - queries, keys, q.device)
-        for b in range(batch):
-            for h in range(heads):
-                scores = (q[b, h, -rows:].float() @ k[b, h // (heads // k.shape[1])].float().T) * scale
-                weights = scores.masked_fill_(~allowed, -torch.inf).softmax(-1)
-                columns[b, h] = weights.sum(0) / rows
-                diagonals[b, h] = diagonal_sums(weights) / rows
-        return cls(queries, *ranked(columns, PREFIX), *ranked(diagonals, RECENT))
+        rows = min(window, q.shape[2])
+        columns, diagonals = line_sums(q[:, :, -rows:], k, scale=scale)
+        return cls(q.shape[2], *ranked(columns / rows, PREFIX), *ranked(diagonals / rows, RECENT))
+
+    @cached_property
+    def column_rank(self) -> Tensor:
+        """Place of each key in `columns`, `[B, Hq, S]` int32."""
+        return _inverse(self.columns)
+
+    @cached_property
+    def band_rank(self) -> Tensor:
+        """How many diagonals it takes until the place i - S, relative to a block's first row, is in a band.
+
+        `[B, Hq, S + 64]` int32, at least S + 64 for a place that no diagonal reaches. A diagonal of distance d covers
+        the places from -d to 63 - d.
+        """
+        keys = self.diagonals.shape[2]
+        rank = pad(_inverse(self.diagonals).flip(-1), (1, ROWS - 1), value=keys + ROWS)
+        reach = 1
+        while reach < ROWS:  # the least rank among the last `reach` places
+            rank = rank.minimum(pad(rank[..., :-reach], (reach, 0), value=keys + ROWS))
+            reach *= 2
+        return rank
+
+    def entries(self, verticals: Tensor, slashes: Tensor) -> Tensor:
+        """Count what plans of n sizes compute, `[n, B, Hq]` int64; sizes are `[n]` or `[n, B, Hq]`."""
+        shape = (len(verticals), *self.columns.shape[:2])
+        sizes = self._limits(_spread(verticals, shape), _spread(slashes, shape))
+        return line_entries(self.band_rank, self.column_rank, *sizes, self.queries)
 
     def plan(self, verticals: int | Tensor, slashes: int | Tensor) -> VerticalSlashPlan:
         """Keep the first `verticals` columns and `slashes` diagonals of each head: numbers, or `[B, Hq]` of them.
@@ -46,14 +68,19 @@ class LineScores:
         Never fewer than the forced ones, nor more than there are.
         """
         keys, shape = self.columns.shape[2], self.columns.shape[:2]
-        column_counts = _counts(verticals, shape, min(PREFIX, keys), keys, self.columns.device)
-        diagonal_counts = _counts(slashes, shape, min(RECENT, keys), keys, self.columns.device)
-        columns = _first(self.columns, column_counts, keys).clamp(max=keys - 1)
-        distances = _first(keys - 1 - self.diagonals, diagonal_counts, keys)  # far ones first, padding last
-        starts, ends, bands = bands_of(distances - (keys - 1), diagonal_counts)
-        valid = torch.arange(columns.shape[2], device=columns.device) < column_counts[..., None]
-        columns = torch.where(valid, columns, 0).int()
-        return VerticalSlashPlan(self.queries, keys, ROWS, columns, column_counts.int(), starts, ends, bands)
+        given = (torch.as_tensor(size, device=self.columns.device).expand(shape) for size in (verticals, slashes))
+        vertical, slash = self._limits(*given)
+        columns, column_counts = _listed(self.column_rank < vertical[..., None], keys)
+        covered = pad(self.band_rank < slash[..., None], (1, 1))
+        starts, bands = _listed(covered[..., 1:] & ~covered[..., :-1], keys // ROWS + 2)
+        ends, _ = _listed(covered[..., :-1] & ~covered[..., 1:], keys // ROWS + 2)
+        real = torch.arange(starts.shape[2], device=starts.device) < bands[..., None]
+        starts, ends = (torch.where(real, place - keys, 0) for place in (starts, ends))
+        return VerticalSlashPlan(self.queries, keys, ROWS, columns, column_counts, starts, ends, bands)
+
+    def _limits(self, verticals: Tensor, slashes: Tensor) -> tuple[Tensor, Tensor]:
+        keys = self.columns.shape[2]
+        return verticals.clamp(min(PREFIX, keys), keys).int(), slashes.clamp(min(RECENT, keys), keys).int()
 
 
 def ranked(scores: Tensor, forced: int) -> tuple[Tensor, Tensor]:
@@ -64,26 +91,6 @@ def ranked(scores: Tensor, forced: int) -> tuple[Tensor, Tensor]:
     return order, scores.gather(-1, order)
 
 
-def diagonal_sums(weights: Tensor) -> Tensor:
-    """Sum `weights` `[w, S]` of the last w rows along diagonals: entry d of `[S]` sums pairs with key = query - d."""
-    rows, keys = weights.shape
-    flipped = pad(weights.flip(1), (0, rows)).flatten()  # row i, column j: distance i + j - (rows - 1)
-    return flipped.as_strided((rows, keys), (keys + rows - 1, 1), rows - 1).sum(0)
-
-
-def bands_of(starts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Merge the intervals `[start, start + 64)` of ascending `starts` `[B, H, N]`, the first `counts` of them real."""
-    valid = torch.arange(starts.shape[-1], device=starts.device) < counts[..., None]
-    new = valid & pad(starts[..., 1:] > starts[..., :-1] + ROWS, (1, 0), value=True)
-    band = (new.long().cumsum(-1) - 1).clamp(min=0)
-    low = torch.zeros_like(starts).scatter_add_(-1, band, torch.where(new, starts, 0))
-    ends = torch.where(valid, starts + ROWS, torch.iinfo(starts.dtype).min)
-    high = torch.full_like(starts, torch.iinfo(starts.dtype).min).scatter_reduce_(-1, band, ends, "amax")
-    bands = new.sum(-1)
-    real = torch.arange(starts.shape[-1], device=starts.device) < bands[..., None]
-    return torch.where(real, low, 0).int(), torch.where(real, high, 0).int(), bands.int()
-
-
 def line_floor(queries: int, keys: int) -> int:
     """Entries of the forced columns and diagonals alone."""
     columns = torch.arange(min(PREFIX, keys)).view(1, 1, -1)
@@ -92,11 +99,21 @@ def line_floor(queries: int, keys: int) -> int:
     return int(VerticalSlashPlan(queries, keys, ROWS, columns, one * columns.shape[2], low, high, one).computed())
 
 
-def _counts(given: int | Tensor, shape: torch.Size, low: int, high: int, device: torch.device) -> Tensor:
-    return torch.as_tensor(given, device=device).expand(shape).clamp(low, high).long()
+def _inverse(order: Tensor) -> Tensor:
+    """Place of each index in `order` `[..., n]`, int32."""
+    places = torch.arange(order.shape[-1], dtype=torch.int32, device=order.device).expand(order.shape)
+    return torch.empty_like(places, memory_format=torch.contiguous_format).scatter_(-1, order, places)
 
 
-def _first(order: Tensor, counts: Tensor, beyond: int) -> Tensor:
-    longest = int(counts.max())
-    valid = torch.arange(longest, device=order.device) < counts[..., None]
-    return torch.where(valid, order[..., :longest], beyond).sort(dim=-1).values
+def _listed(kept: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """Indices of `kept` `[..., n]`, ascending and padded, and counts; both int32. No more than `width` are kept.
+
+    On a GPU lists keep that width, so that nothing has to wait for the counts.
+    """
+    listed, upto = compact(kept, width)
+    counts = upto[..., -1].contiguous()
+    return (listed[..., : max(1, int(counts.max()))], counts) if kept.device.type == "cpu" else (listed, counts)
+
+
+def _spread(sizes: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return (sizes[:, None, None] if sizes.dim() == 1 else sizes).expand(shape)

@@ -6,9 +6,10 @@ from torch import Tensor
 
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.budget import budget, nearest_int
+from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
 from nl_tasks.sparse_backends.registry import register
+from nl_tasks.sparse_backends.search import search_int
 
 
 @register
@@ -47,8 +48,8 @@ class VerticalSlash(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
             return lines.plan(self.verticals or 0, self.slashes or 0)
-        target = self.target(q.shape[2], k.shape[2])
-        size = nearest_int(lambda n: float(lines.plan(n, n).computed().double().mean()), target, 4, k.shape[2])
+        target = self.target(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
+        size = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target, 4, k.shape[2], q.device)
         return lines.plan(size, size)
 
     def floor(self, queries: int, keys: int) -> int:

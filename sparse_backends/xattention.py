@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from nl_tasks.kernels.antidiagonals import block_mass
+from nl_tasks.kernels.compact import compact
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.blocks import BlockGrid
-from nl_tasks.sparse_backends.budget import budget, listed, nearest_float
+from nl_tasks.sparse_backends.budget import budget, listed
 from nl_tasks.sparse_backends.registry import register
+from nl_tasks.sparse_backends.search import search_float
 
 
 @register
@@ -46,7 +49,7 @@ class XAttention(Backend):
     def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> BlockPlan:
         """Rank blocks by estimated attention, with the threshold given or solved for."""
         grid = BlockGrid(q.shape[2], k.shape[2], self.block)
-        mass = self.block_mass(q, k, scale)  # [B, Hq, R, C]
+        mass = block_mass(q, k, scale=scale, block=self.block, stride=self.stride)  # [B, Hq, R, C]
         forced = grid.forced(0, len(grid.rows), near=0).to(q.device)
         seen = (torch.arange(grid.columns) <= grid.last[:, None]).to(q.device)
         order = mass.masked_fill(~seen | forced, -1).sort(dim=-1, descending=True, stable=True)
@@ -55,44 +58,24 @@ class XAttention(Backend):
         sure = (mass * forced).sum(-1, keepdim=True)
         before = (sure + pad(order.values.clamp(min=0).cumsum(-1), (1, -1))) / total
         free = order.values >= 0
-        area = (grid.rows * self.block).to(q.device)[:, None]
-
-        def chosen(threshold: float) -> Tensor:
-            return free if threshold >= 1 else free & (before < threshold)
-
-        threshold = self.threshold or 0.0
+        threshold: Tensor | float = self.threshold or 0.0
         if self.sparsity is not None:
-            target = self.target(q.shape[2], k.shape[2])
-            base, heads = self.floor(q.shape[2], k.shape[2]), mass.shape[0] * mass.shape[1]
-            threshold = nearest_float(lambda t: base + float((chosen(t) * area).sum()) / heads, target, 0.0, 1.0)
-        kept = forced.expand_as(free).scatter(3, order.indices, chosen(threshold)) | forced
-        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *listed(kept))
+            base = self.floor(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
+            available, area = free.sum(-1), (grid.rows * self.block).to(q.device)
 
-    def block_mass(self, q: Tensor, k: Tensor, scale: float) -> Tensor:
-        """Estimated attention of each query block to each key block, `[B, Hq, R, C]` float32."""
-        batch, heads, queries, _ = q.shape
-        keys, stride, per = k.shape[2], self.stride, self.block // self.stride
-        # Queries forward and keys backward, side by side: one product sums along an antidiagonal.
-        left = pad(q, (0, 0, 0, -queries % self.block)).unflatten(2, (-1, stride)).flatten(3)
-        right = pad(k, (0, 0, 0, -keys % self.block)).unflatten(2, (-1, stride)).flip(3).flatten(3)
-        last = torch.arange(left.shape[2], device=q.device) * stride + stride - 1 + keys - queries
-        first = torch.arange(right.shape[2], device=q.device) * stride
-        mass = q.new_empty(batch, heads, left.shape[2] // per, right.shape[2] // per, dtype=torch.float32)
-        step = max(1, 2**22 // (right.shape[2] * per))
-        real = torch.arange(left.shape[2], device=q.device) * stride < queries
-        for start in range(0, mass.shape[2], step):
-            part = slice(start * per, (start + step) * per)
-            allowed = (first <= last[part, None].clamp(max=keys - 1)) & real[part, None]
-            for b in range(batch):
-                for h in range(heads):
-                    scores = (left[b, h, part].float() @ right[b, h // (heads // k.shape[1])].float().T) * (
-                        scale / stride
-                    )
-                    weights = scores.masked_fill_(~allowed, -torch.inf).softmax(-1).nan_to_num_(0)
-                    mass[b, h, start : start + step] = (
-                        weights.unflatten(0, (-1, per)).unflatten(2, (-1, per)).sum((1, 3))
-                    )
-        return mass
+            def entries(thresholds: Tensor) -> Tensor:
+                below = torch.searchsorted(before, thresholds.float().expand(*before.shape[:-1], -1).contiguous())
+                counts = torch.where(thresholds >= 1, available[..., None], below.minimum(available[..., None]))
+                return base + (counts * area[:, None]).sum((0, 1, 2))  # [n]
+
+            target = self.target(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
+            threshold = search_float(entries, target, 0.0, 1.0, q.device).float()
+        chosen = free & ((before < threshold) | torch.as_tensor(threshold >= 1, device=q.device))
+        kept = forced.expand_as(free).scatter(3, order.indices, chosen) | forced
+        if q.is_cuda:
+            lists, upto = compact(kept, grid.columns)
+            return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, lists, upto[..., -1].contiguous())
+        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *listed(kept))
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""

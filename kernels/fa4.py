@@ -1,0 +1,84 @@
+"""FlashAttention-4 (package flash-attn-4): dense and block-sparse attention for Hopper, compiled at the first call."""
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nl_tasks.kernels.plan import BlockPlan, FullPlan
+from nl_tasks.kernels.provider import kernel
+
+
+@cache
+def has_fa4() -> bool:
+    """Whether flash-attn-4 is installed."""
+    try:
+        return find_spec("flash_attn.cute") is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def runs_fa4(q: Tensor) -> bool:
+    """Whether FlashAttention-4 runs on q `[B, H, T, D]`: Hopper, 16 bits, head dimensions it has tiles for."""
+    fits = q.is_cuda and q.dtype in (torch.bfloat16, torch.float16) and q.shape[-1] % 8 == 0 and q.shape[-1] <= 256
+    return fits and torch.cuda.get_device_capability(q.device)[0] == 9 and has_fa4()
+
+
+def usable(q: Tensor, plan: BlockPlan) -> bool:
+    """Square blocks of 64 or 128, head dimensions whose tiles of keys have that width."""
+    block = plan.query_block
+    fits = plan.key_block == block and block in (64, 128) and q.shape[-1] <= (192 if block == 64 else 128)
+    return fits and runs_fa4(q)
+
+
+@kernel(BlockPlan, "fa4", usable)
+def block_sparse_fa4(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, scale: float) -> tuple[Tensor, Tensor]:
+    """Attention over the listed blocks; shapes as in `AttentionKernel`."""
+    from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch
+
+    from nl_tasks.kernels.fa4_masks import causal, causal_with_offset
+
+    lists = block_lists(plan, q.shape[1])
+    return _call(
+        q, k, v, scale,
+        mask_mod=causal_with_offset if plan.offset else causal,
+        block_sparse_tensors=BlockSparseTensorsTorch(*lists, block_size=(plan.query_block, plan.key_block)),
+        pack_gqa=False,
+    )  # fmt: skip
+
+
+@kernel(FullPlan, "fa4", lambda q, plan: runs_fa4(q))
+def full_fa4(q: Tensor, k: Tensor, v: Tensor, plan: FullPlan | None = None, *, scale: float) -> tuple[Tensor, Tensor]:
+    """Dense causal attention; shapes as in `AttentionKernel`."""
+    return _call(q, k, v, scale, causal=True)
+
+
+def _call(q: Tensor, k: Tensor, v: Tensor, scale: float, **options: Any) -> tuple[Tensor, Tensor]:
+    from flash_attn.cute.interface import flash_attn_func
+
+    rows_first = (x.transpose(1, 2) for x in (q, k, v))
+    with torch.no_grad():
+        out, lse = flash_attn_func(*rows_first, softmax_scale=scale, return_lse=True, **options)
+    return out.transpose(1, 2), lse
+
+
+def block_lists(plan: BlockPlan, heads: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Split a plan's lists into the blocks that causality cuts and those that every row sees whole.
+
+    Returns (counts, indices) of the cut blocks, then of the whole ones: `[B, heads, R]` and `[B, heads, R, n]` int32.
+    """
+    indices, counts = plan.indices, plan.counts
+    first = torch.arange(indices.shape[2], device=plan.device) * plan.query_block + plan.offset
+    near = min(-(-plan.query_block // plan.key_block) + 1, -(-plan.keys // plan.key_block))
+    steps = torch.arange(near, device=plan.device)
+    # Lists ascend: only the last entries can reach past the position of a block's first row.
+    place = counts[..., None] - near + steps
+    last = indices.gather(-1, place.clamp(0, indices.shape[-1] - 1).long())
+    cut = ((place >= 0) & ((last + 1) * plan.key_block > first[:, None] + 1)).sum(-1, dtype=torch.int32)
+    whole = counts - cut
+    place = (whole[..., None] + steps).clamp(max=indices.shape[-1] - 1)
+    lists = cut, indices.gather(-1, place.long()), whole, indices
+    shared = heads // indices.shape[1]
+    return tuple((x.repeat_interleave(shared, 1) if shared > 1 else x).contiguous() for x in lists)  # type: ignore

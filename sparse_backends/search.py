@@ -1,0 +1,58 @@
+"""The nearest budget, found where the scores lie: searches that try several values a round and wait for no device."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def ways_of(device: torch.device) -> int:
+    """Parts that a search splits its range into: a GPU counts several plans in the time of one."""
+    return 2 if device.type == "cpu" else 8
+
+
+def search_int(entries: Callable[[Tensor], Tensor], target: float, low: int, high: int, device: torch.device) -> Tensor:
+    """Return the k in `low..high` whose `entries(k)` is nearest to `target` (the lower if tied), a 0-d tensor.
+
+    `entries` maps `[n]` int64 to `[n]` numbers that do not decrease with k.
+    """
+    ways = ways_of(device)
+    steps = torch.arange(1, ways, device=device)
+    first, last = (torch.full((), bound, dtype=torch.int64, device=device) for bound in (low, max(low, high)))
+    length = max(0, high - low)
+    while length > 1:
+        tried = first + (last - first) * steps // ways
+        first, last = _narrowed(entries(tried) <= target, tried, first, last)
+        length = -(-length // ways)
+    return _nearer(entries(torch.stack([first, last])), target, first, last)
+
+
+def search_float(
+    entries: Callable[[Tensor], Tensor], target: float, low: float, high: float, device: torch.device
+) -> Tensor:
+    """Return the x in `low..high` whose `entries(x)` is nearest to `target`, of 2**30 steps, a 0-d tensor.
+
+    `entries` maps `[n]` float64 to `[n]` numbers that do not decrease with x. `high`, if that is not too much.
+    """
+    ways = ways_of(device)
+    steps = torch.arange(1, ways, dtype=torch.float64, device=device)
+    first, last = (torch.full((), bound, dtype=torch.float64, device=device) for bound in (low, high))
+    for _ in range(math.ceil(30 / math.log2(ways))):
+        tried = first + (last - first) * steps / ways
+        first, last = _narrowed(entries(tried) <= target, tried, first, last)
+    top = torch.full_like(last, high)
+    found = entries(torch.stack([first, last, top]))
+    return torch.where(found[2] <= target, top, _nearer(found[:2], target, first, last))
+
+
+def _narrowed(fits: Tensor, tried: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """The part of the range between the last value that fits and the first that does not."""
+    count = fits.sum()
+    edges = torch.cat([first[None], tried, last[None]])
+    return edges.gather(0, count[None])[0], edges.gather(0, count[None] + 1)[0]
+
+
+def _nearer(found: Tensor, target: float, first: Tensor, last: Tensor) -> Tensor:
+    distance = (found.double() - target).abs()
+    return torch.where(distance[0] <= distance[1], first, last)
