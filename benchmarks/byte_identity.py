@@ -87,7 +87,7 @@ def timed(python: str, out: Path, workers: int) -> float:
 def main(pythons: list[str]) -> int:
     print_machine("numpy", "pyarrow", "tiktoken")
     print(
-        f"# story tasks at {LENGTHS}, {SAMPLES} samples each; seconds of the (last) run; files: whole ones at each kill"
+        f"# story tasks at {LENGTHS}, {SAMPLES} samples each; files: whole ones at each kill"
     )
     print(f"{'Python':<8}{'workers':>8}  {'killed':<24}{'seconds':>8}  SHA-256 of the folder")
     found, moments = set(), random.Random(43)
