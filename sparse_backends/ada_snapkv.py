@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from nl_tasks.kernels.plan import TokenPlan
+from nl_tasks.kernels.window_scores import window_scores
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget, listed
 from nl_tasks.sparse_backends.registry import register
-from nl_tasks.sparse_backends.snapkv import PREFIX, RECENT, forced_first, pooled, window_attention
+from nl_tasks.sparse_backends.snapkv import PREFIX, RECENT, forced_first, pooled
 
 
 @register
@@ -48,7 +49,8 @@ class AdaSnapKV(Backend):
     def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> TokenPlan:
         """Rank the prompt's tokens over all KV heads of the layer."""
         keys = k.shape[2]
-        scores = forced_first(pooled(window_attention(q, k, scale, self.window, "max"), self.kernel))
+        weights = window_scores(q[:, :, -self.window :], k, scale=scale, over="max")
+        scores = forced_first(pooled(weights, self.kernel))
         count = self.keep(self.tokens, prompt, keys)
         sure = min(keys, max(int(self.min_share * count), PREFIX + RECENT))
         own = scores.sort(dim=-1, descending=True, stable=True).indices[..., :sure]

@@ -17,26 +17,29 @@ class Slot:
     `prompt` is the number of keys after the last call with several queries, padding included. Once something was
     evicted, `positions` `[B, Hkv, S]` says which token of its row each key belongs to, -1 if it is not to be read
     (evicted, or padding), `lengths` how many tokens each row has, and `prompts` how many of them were its prompt.
+    While nothing more is evicted, `packed` says how many keys to be read stand in front `[B, Hkv]`, and how many places
+    there were when they were put there; all after those are to be read. `memory` is what a backend remembers.
     """
 
     prompt: int | None = None
     positions: Tensor | None = None
     lengths: list[int] = field(default_factory=list)
     prompts: list[int] = field(default_factory=list)
+    packed: tuple[Tensor, int] | None = None
     memory: dict[Any, dict[str, Any]] = field(default_factory=dict)
     _left: tuple[Tensor, int] | None = None
     _compared: bool = False
 
     def compare(self, keys: Tensor | None) -> None:
         """Forget `memory` unless `keys`, which the cache holds before a call, are those that the last call left."""
-        if self._left is None or self._left[0] is not keys or self._left[1] != keys._version:
+        if self._left is None or self._left[0] is not keys or self._left[1] != _version(keys):
             self.memory.clear()
         self._left, self._compared = None, True
 
     def leave(self, keys: Tensor) -> None:
         """End a call: `keys` are what the cache holds now. Where nobody compares, nothing is remembered."""
         if self._compared:
-            self._left, self._compared = (keys, keys._version), False
+            self._left, self._compared = (keys, _version(keys)), False
         else:
             self.memory.clear()
 
@@ -49,6 +52,21 @@ class Slot:
         self.positions = torch.cat([self.positions, new.expand(-1, heads, 1).to(self.positions.dtype)], -1)
         self.lengths = [length + 1 for length in self.lengths]
         return self.positions >= 0
+
+    def listed(self, held: Tensor) -> tuple[Tensor, Tensor]:
+        """The places of the keys `held`, as `append` gave them, and how many; see `budget.listed`."""
+        if self.packed is None:
+            return listed(held)
+        front, width = self.packed[0][..., None], self.packed[1]
+        place = torch.arange(held.shape[-1], dtype=torch.int32, device=held.device)
+        counts = front + (held.shape[-1] - width)
+        places = torch.where(place < front, place, place + (width - front))
+        return torch.where(place < counts, places, 0), counts[..., 0]
+
+
+def _version(x: Tensor) -> int:
+    """How often x was changed in place; 0 in inference mode, which does not count."""
+    return 0 if x.is_inference() else x._version
 
 
 class EvictedLayer(DynamicLayer):
@@ -80,15 +98,16 @@ class EvictedLayer(DynamicLayer):
 
     def compact(self) -> None:
         """Drop the keys that no head of no row reads any more."""
-        positions = self.nl_slot.positions
-        if positions is None or self.keys is None or self.values is None:
+        slot, positions = self.nl_slot, self.nl_slot.positions
+        if positions is None or self.keys is None or self.values is None or slot.packed is not None:
             return
         index, counts = listed(positions >= 0)
         index = index.long()
         if index.shape[-1] == positions.shape[-1]:
             return
+        slot.packed = counts, index.shape[-1]
         real = torch.arange(index.shape[-1], device=index.device) < counts[..., None]
-        self.nl_slot.positions = torch.where(real, positions.gather(-1, index), -1)
+        slot.positions = torch.where(real, positions.gather(-1, index), -1)
         wide = index[..., None].expand(-1, -1, -1, self.keys.shape[-1])
         self.keys, self.values = self.keys.gather(2, wide), self.values.gather(2, wide)
 
@@ -115,7 +134,9 @@ class EvictedLayer(DynamicLayer):
         slot = self.nl_slot
         super().batch_select_indices(indices.to(self.keys.device) if self.keys is not None else indices)
         if slot.positions is not None:
-            slot.positions = slot.positions[indices.to(slot.positions.device)]
+            rows = indices.to(slot.positions.device)
+            slot.positions = slot.positions[rows]
+            slot.packed = None if slot.packed is None else (slot.packed[0][rows], slot.packed[1])
             slot.lengths = [slot.lengths[i] for i in indices.tolist()]
             slot.prompts = [slot.prompts[i] for i in indices.tolist()]
 

@@ -9,7 +9,6 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.plan import FullPlan, Plan, TokenPlan
-from nl_tasks.sparse_backends.budget import listed
 from nl_tasks.sparse_backends.evict import Slot, kept_positions
 from nl_tasks.sparse_backends.full import full_attention
 from nl_tasks.sparse_backends.padding import Part, parts_of
@@ -209,18 +208,18 @@ class _Call:
             for row in range(part.first, part.first + of_part.shape[0]):
                 slot.lengths[row], slot.prompts[row] = of_part.shape[2], prompts[0]
                 prompts = prompts[1:]
-        slot.positions = kept_positions(kept, (self.batch, k.shape[1], self.keys))
+        slot.positions, slot.packed = kept_positions(kept, (self.batch, k.shape[1], self.keys)), None
 
     def evicted(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention of a generated token over what is left and itself; then what is to go."""
         held = self.slot.append()
-        plan = TokenPlan(1, self.keys, *listed(held))
+        plan = TokenPlan(1, self.keys, *self.slot.listed(held))
         for row in range(self.batch):
             one = TokenPlan(1, self.keys, plan.tokens[row : row + 1], plan.counts[row : row + 1])
             self.run.record(self.layer, row, one, q.shape[1], self.slot.prompts[row], seen=self.slot.lengths[row])
         out = attention(q, k, v, plan, scale=self.scale, provider=self.forward.provider)[0]
         after = self.steps(0, q, k, held, self.slot.prompts)
         if after is not None and self.slot.positions is not None:
-            self.slot.positions = self.slot.positions.masked_fill(~after, -1)
+            self.slot.positions, self.slot.packed = self.slot.positions.masked_fill(~after, -1), None
             self.run.record_positions(self.layer, self.slot.positions, q.shape[1])
         return out

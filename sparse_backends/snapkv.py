@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
-from nl_tasks.kernels.plan import TokenPlan, causal_mask
+from nl_tasks.kernels.plan import TokenPlan
+from nl_tasks.kernels.window_scores import window_scores
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget, top
 from nl_tasks.sparse_backends.registry import register
@@ -47,7 +48,7 @@ class SnapKV(Backend):
 
     def plan(self, q: Tensor, k: Tensor, *, scale: float, layer: int = 0, prompt: int | None = None) -> TokenPlan:
         """Rank the prompt's tokens, for each KV head."""
-        weights = window_attention(q, k, scale, self.window, "mean")
+        weights = window_scores(q[:, :, -self.window :], k, scale=scale, over="mean")
         scores = forced_first(pooled(weights, self.kernel))
         count = self.keep(self.tokens, prompt, k.shape[2])
         kept = top(scores, count)
@@ -60,26 +61,6 @@ class SnapKV(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """The attention of the last queries; nothing once tokens are generated."""
         return min(self.window, queries) * keys if queries > 1 else 0
-
-
-def window_attention(q: Tensor, k: Tensor, scale: float, window: int, over: str) -> Tensor:
-    """Attention from the last `window` queries to each key, `[B, Hkv, S]` float32.
-
-    `over="mean"` averages over the query heads of a KV head and sums over queries; "max" takes the largest of all.
-    """
-    batch, heads, queries, _ = q.shape
-    keys, rows, group = k.shape[2], min(window, queries), heads // k.shape[1]
-    allowed = causal_mask(queries - rows, queries, keys - queries, keys, q.device)
-    found = q.new_zeros(batch, k.shape[1], keys, dtype=torch.float32)
-    for b in range(batch):
-        for h in range(heads):  # a head at a time: the weights of all would not fit at long lengths
-            scores = (q[b, h, -rows:].float() @ k[b, h // group].float().T) * scale
-            weights = scores.masked_fill_(~allowed, -torch.inf).softmax(-1)
-            if over == "mean":
-                found[b, h // group] += weights.sum(0) / group
-            else:
-                found[b, h // group] = torch.maximum(found[b, h // group], weights.amax(0))
-    return found
 
 
 def pooled(scores: Tensor, kernel: int) -> Tensor:
