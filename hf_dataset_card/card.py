@@ -80,11 +80,11 @@ def _sizes(configs: list[dict[str, Any]]) -> dict[str, Any]:
     lengths = sorted({config["length"] for config in configs})
     rows: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for config in configs:
-        rows.setdefault((config["task"], config["label"]), {})[config["length"]] = config
+        rows.setdefault((config["task"], config["label"] or config["tokenizer"]["name"]), {})[config["length"]] = config
     return {
         "lengths": lengths,
-        "rows": [(task, label, [found.get(length) for length in lengths]) for (task, label), found in rows.items()],
-        "several": len({label for _, label in rows}) > 1,
+        "rows": [(task, name, [found.get(length) for length in lengths]) for (task, name), found in rows.items()],
+        "several": len({name for _, name in rows}) > 1,
     }
 
 

@@ -15,6 +15,7 @@ _CONTEXT = ("<context>\n", "\n</context>")
 _HEADING = re.compile(r"(?:Chapter|Document) \d+\.?$")
 _LONG = 1200  # characters of a passage
 _WIDTH = 116
+_BREAK = "  "  # Markdown's way to keep a line break within a paragraph
 _TAG = re.compile(r"<(?=/?(?:context|explanation|answer)>)")
 
 
@@ -24,8 +25,14 @@ def excerpt(sample: Sample, *, most: int = 24, long: int = _LONG) -> str:
     Of the context come at most `most` paragraphs or lines with evidence, each of about `long` characters at most, and
     the heading over each.
     """
-    lines = [line for part in _marked(sample, most, long).split("\n") for line in (_wrapped(part) or [""])]
-    return "\n".join(f"> {line}".rstrip() for line in lines)
+    parts = _marked(sample, most, long).split("\n")
+    lines = []
+    for part, following in zip(parts, [*parts[1:], ""]):
+        wrapped = _wrapped(part) or [""]
+        lines += [f"> {line}".rstrip() for line in wrapped]
+        if part and following:
+            lines[-1] += _BREAK
+    return "\n".join(lines)
 
 
 def _marked(sample: Sample, most: int, long: int) -> str:

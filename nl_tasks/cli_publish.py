@@ -1,10 +1,14 @@
 """`nl-tasks publish`: a dataset folder as a dataset on the Hugging Face Hub."""
 
 import re
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nl_tasks.manifest import Manifest
 
 
 def publish(
@@ -24,6 +28,8 @@ def publish(
     command again sends only what has not arrived.
 
     Example: nl-tasks publish sparse-frontier/story --repo sparse-frontier/story --dry-run
+
+    Example: nl-tasks publish sparse-frontier/story --repo me/story --private
     """
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", repo):
         raise ValueError(f"--repo {repo}: write OWNER/NAME")
@@ -37,6 +43,8 @@ def publish(
     manifest = read_manifest(folder)
     upload = plan_upload(folder, manifest.as_json(), folder_face(folder, manifest, dataset=repo))
     sizes = upload.sizes()
+    for path in _local_paths(manifest):
+        print(f"note: the rows name {path}, which readers of the dataset will not have", file=sys.stderr)
     if dry_run:
         for path, size in sizes.items():
             print(f"{size:>14,}  {path}")
@@ -69,6 +77,13 @@ def publish(
     print(f"{done.commit.url}: {news}{gone}; revision {done.commit.revision}")
     print(f"the first row of {done.read_back} configs was read back, with equal hashes")
     print(f'load them with: load_dataset("{repo}", "{upload.configs[0]}")')
+
+
+def _local_paths(manifest: "Manifest") -> list[str]:
+    """Tokenizers and sources that are files or folders of this machine."""
+    recipes = [config.recipe for config in manifest.configs]
+    names = [recipe.tokenizer for recipe in recipes] + [str(recipe.knobs.get("source") or "") for recipe in recipes]
+    return [name for name in dict.fromkeys(names) if name and Path(name.removeprefix("gguf:")).exists()]
 
 
 def _progress_bars(shown: bool) -> None:
