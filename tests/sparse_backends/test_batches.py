@@ -1,0 +1,79 @@
+"""Sparse attention of several rows at once: each row says what it says alone, whatever else is in the batch."""
+
+import pytest
+import torch
+
+pytest.importorskip("transformers")
+
+from nl_tasks.sparse_backends import parse_backend
+
+SPARSE = [
+    "vertical_slash:verticals=8,slashes=64,window=16",
+    "vertical_slash:sparsity=0.4",
+    "block_sparse:top_blocks=4",
+    "block_sparse:sparsity=0.6",
+    "flexprefill:alpha=0.3,min_budget=8,window=32",
+    "flexprefill:sparsity=0.4",
+    "xattention:threshold=0.4,block=16,stride=4",
+    "xattention:sparsity=0.5,block=32",
+    "streaming:window=40",
+    "quest:tokens=48",
+    "quest:sparsity=0.7,share_pages=false",
+    "snapkv:tokens=140,window=32",
+    "ada_snapkv:tokens=150,min_share=0.1",
+    "tova:tokens=40",
+    "tova:sparsity=0.5",
+    "oracle:sparsity=0.7",
+    "oracle:sparsity=0.7,unit=block",
+    "oracle:phase=decode,tokens=24",
+    "random:sparsity=0.6",
+    "random:phase=decode,tokens=64",
+]
+LENGTHS = (300, 190, 257)
+
+
+def said(model, inputs, count=12):
+    return model.generate(**inputs, max_new_tokens=count, do_sample=False)[:, -count:]
+
+
+@pytest.mark.parametrize("spec", SPARSE)
+def test_rows_of_a_batch_say_what_they_say_alone(spec, tiny, prompts, padded):
+    model, rows = tiny("qwen3"), prompts(*LENGTHS)
+    same = torch.stack(prompts(260, 260, seed=3))
+    with parse_backend(spec).attach(model) as run, torch.no_grad():
+        alone = torch.cat([said(model, {"input_ids": row[None]}) for row in rows])
+        run.start()
+        assert torch.equal(said(model, padded(rows, "left")), alone)
+        densities = [run.density(row=number) for number in range(3)]
+        logits = [model(row[None]).logits[0] for row in rows]
+        for side in ("left", "right"):
+            batch = padded(rows, side)
+            together = model(**batch).logits[batch["attention_mask"].bool()]
+            torch.testing.assert_close(together, torch.cat(logits), atol=1e-5, rtol=0)
+        expected = torch.cat([said(model, {"input_ids": row[None]}) for row in same])
+        assert torch.equal(said(model, {"input_ids": same}), expected)
+    assert all(float(density.nanmean()) < 0.9 for density in densities), "this example is to be sparse"
+
+
+@pytest.mark.parametrize("spec", SPARSE)
+def test_what_is_left_out_changes_the_logits(spec, tiny, prompts):
+    model, row = tiny("llama"), prompts(300)[0][None]
+    backend = parse_backend(spec)
+    with torch.no_grad():
+        cache = model(row).past_key_values
+        dense = model(row).logits, model(row[:, :1], past_key_values=cache).logits
+        with backend.attach(model):
+            found = model(row)
+            step = model(row[:, :1], past_key_values=found.past_key_values).logits
+    moved = float((found.logits - dense[0]).abs().max()), float((step - dense[1]).abs().max())
+    assert moved[0 if backend.phase == "prefill" else 1] > 1e-3
+    if backend.phase != "prefill":
+        assert moved[0] < 1e-5  # these read the prompt densely
+
+
+def test_evidence_for_another_number_of_rows_is_refused(tiny, prompts):
+    model = tiny("llama")
+    with parse_backend("quest:tokens=48").attach(model) as run:
+        run.start(evidence=[[(0, 4)], [(3, 5)]])
+        with pytest.raises(ValueError, match="evidence is for 2 rows, the batch has 1"):
+            model(prompts(20)[0][None])
