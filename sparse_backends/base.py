@@ -85,7 +85,7 @@ class Backend(ABC):
     def check(self, queries: int, keys: int) -> None:
         """Raise ValueError if the asked sparsity cannot be had at this length, naming the nearest that can."""
         asked = (1 - (self.sparsity or 0.0)) * causal_entries(queries, keys)
-        if self.sparsity and self.floor(queries, keys) > asked:
+        if self.sparsity and self.floor(queries, keys) > asked + 1e-6:  # 1 - 0.9 is less than 0.1
             rows = None if queries == keys else queries
 
             def floor(length: int) -> int:
