@@ -17,6 +17,7 @@ from nl_tasks.cli_eval import evaluate_models
 from nl_tasks.cli_generate import generate
 from nl_tasks.cli_list import list_tasks
 from nl_tasks.cli_lm_eval import SETTINGS, lm_eval
+from nl_tasks.cli_probe import probe
 from nl_tasks.cli_publish import publish
 from nl_tasks.cli_score import score
 from nl_tasks.cli_show import show
@@ -49,6 +50,7 @@ for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 app.command("lm-eval", context_settings=SETTINGS)(lm_eval)
 app.add_typer(bench, name="bench")
+app.add_typer(probe, name="probe")
 
 
 def main(arguments: list[str] | None = None) -> None:
