@@ -131,7 +131,9 @@ class _Call:
 
     def intact(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention while the cache holds everything; then, for eviction methods, what is to go."""
-        parts = parts_of(self.mask, self.batch, self.queries, self.keys)
+        # A budget solved for several rows at once would make what a row reads depend on the others.
+        alone = self.backend.phase == "prefill" and bool(self.backend.sparsity) and not self.generates
+        parts = parts_of(self.mask, self.batch, self.queries, self.keys, alone=alone)
         stays: list[Tensor | None] = []
         prompts: list[int] = []
 
