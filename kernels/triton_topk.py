@@ -51,7 +51,7 @@ def select(rows: Tensor, count: int, out: Tensor, size: int, chunks: int = 1, am
 @triton.jit
 def ordered(x):
     """Integers in the order of the float32 `x`."""
-    bits = x.to(tl.int32, bitcast=True)
+    bits = tl.where(x == 0, 0.0, x).to(tl.int32, bitcast=True)  # -0 equals 0
     return bits ^ ((bits >> 31) & 0x7FFFFFFF)
 
 
