@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import nl_tasks.plan
-from nl_tasks import generate_dataset, load_tokenizer, read_dataset
+from nl_tasks import generate_dataset, get_task, load_tokenizer, read_dataset
 from nl_tasks.errors import RunError
 from nl_tasks.generators.sample import Sample
 from nl_tasks.row_format import SCHEMA
@@ -19,6 +19,13 @@ def test_rows_are_the_samples_of_the_tasks(toys, folder):
         expected = [task.sample(seed=5, index=i, length=length, tokenizer=tokenizer) for i in range(3)]
         assert list(read_dataset("toys/words", config)) == expected
         assert [sample.num_tokens for sample in expected] == [length] * 3
+
+
+def test_a_sample_of_a_run_is_the_sample_alone(folder):
+    generate_dataset(["story_multihop"], ["3k"], n=100, out="a")
+    alone = get_task("story_multihop").sample(seed=43, index=7, length=3072, tokenizer=load_tokenizer("tekken"))
+    rows = list(read_dataset("a"))
+    assert (len(rows), rows[7]) == (100, alone)
 
 
 def test_columns_are_those_of_a_sample():
