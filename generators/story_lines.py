@@ -54,8 +54,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         "a veil of haze", "a smell of tar",
     ),
     "hangs": (
-        "lay over", "drifted across", "settled on", "moved slowly along", "crept along", "hung above", "passed over",
-        "clung to", "rolled past", "lingered around", "swept across", "hovered near", "came in over", "spread along",
+        "lay over", "drifted across", "settled on", "moved slowly past", "crept around", "hung above", "passed over",
+        "clung to", "rolled past", "lingered around", "swept across", "hovered near", "came in over", "spread around",
     ),
     "spot": (
         "the town gate", "the main street", "the pump", "the empty benches", "the back lanes", "the old wall",
