@@ -24,7 +24,7 @@ from nl_tasks.generators.story_multihop import StoryMultihop
 from nl_tasks.generators.story_retrieval import StoryRetrieval
 from nl_tasks.generators.task import Task
 from nl_tasks.probe_adapter import write_adapter
-from nl_tasks.probe_data import TOKENS, WIDTHS, Batch, Course, HeldOut
+from nl_tasks.probe_data import TOKENS, WIDTHS, Batch, Course, HeldOut, writer
 from nl_tasks.probe_llama import PLAIN, Blocks, hidden_states, logits, read_base
 from nl_tasks.probe_lowrank import LowRank
 from nl_tasks.probe_score import held_out_scores
@@ -106,6 +106,7 @@ def train(
     held_out = HeldOut(
         tokenizer=settings.base, tasks=settings.tasks, lengths=settings.lengths, rows=settings.held_out or 1
     )
+    writer(settings.base)  # before there are workers: it says what is wrong, and they need not read it again
     first = _saved_step(settings, out)
     batches = _loaded(course, range(first, settings.steps), workers, on_gpu)
     tests = list(_loaded(held_out, range(len(held_out)), workers, False)) if settings.held_out else []
