@@ -51,6 +51,12 @@ def kernel(
     return add
 
 
+def usable_providers(q: Tensor, plan: Plan) -> list[str]:
+    """Providers that can run `plan` on q, fastest first."""
+    found = ((name, _KERNELS.get((type(plan), name))) for name in PROVIDERS)
+    return [name for name, entry in found if entry and entry.usable(q, plan)]
+
+
 def find_kernel(q: Tensor, plan: Plan, provider: str) -> Callable[..., tuple[Tensor, Tensor]]:
     """Return the kernel of `provider`, or with "auto" the fastest that can run `plan` on q's device.
 

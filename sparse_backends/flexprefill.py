@@ -55,7 +55,7 @@ class FlexPrefill(Backend):
             return tuple(needed(mass, alpha).clamp(min=least) for mass in (columns, diagonals))  # type: ignore
 
         if self.sparsity is None:
-            alpha = torch.tensor([self.alpha or 0.0], dtype=torch.float64, device=q.device)
+            alpha = torch.full((1,), self.alpha or 0.0, dtype=torch.float64, device=q.device)
             return lines.plan(*(size[0] for size in sizes(alpha, self.min_budget or 4)))
         target = self.target(q.shape[2], keys) * q.shape[0] * q.shape[1]
         least = min(SMALLEST, keys)

@@ -68,8 +68,7 @@ class LineScores:
         Never fewer than the forced ones, nor more than there are.
         """
         keys, shape = self.columns.shape[2], self.columns.shape[:2]
-        given = (torch.as_tensor(size, device=self.columns.device).expand(shape) for size in (verticals, slashes))
-        vertical, slash = self._limits(*given)
+        vertical, slash = self._limits(*(_sizes(size, shape, self.columns.device) for size in (verticals, slashes)))
         columns, column_counts = _listed(self.column_rank < vertical[..., None], keys)
         covered = pad(self.band_rank < slash[..., None], (1, 1))
         starts, bands = _listed(covered[..., 1:] & ~covered[..., :-1], keys // ROWS + 2)
@@ -113,6 +112,10 @@ def _listed(kept: Tensor, width: int) -> tuple[Tensor, Tensor]:
     listed, upto = compact(kept, width)
     counts = upto[..., -1].contiguous()
     return (listed[..., : max(1, int(counts.max()))], counts) if kept.device.type == "cpu" else (listed, counts)
+
+
+def _sizes(size: int | Tensor, shape: torch.Size, device: torch.device) -> Tensor:
+    return size.expand(shape) if isinstance(size, Tensor) else torch.full(shape, size, device=device)
 
 
 def _spread(sizes: Tensor, shape: tuple[int, ...]) -> Tensor:

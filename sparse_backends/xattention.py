@@ -1,6 +1,7 @@
 """Blocks chosen by their antidiagonal sums, as many for each query block as hold a share of its attention."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -50,18 +51,17 @@ class XAttention(Backend):
         """Rank blocks by estimated attention, with the threshold given or solved for."""
         grid = BlockGrid(q.shape[2], k.shape[2], self.block)
         mass = block_mass(q, k, scale=scale, block=self.block, stride=self.stride)  # [B, Hq, R, C]
-        forced = grid.forced(0, len(grid.rows), near=0).to(q.device)
-        seen = (torch.arange(grid.columns) <= grid.last[:, None]).to(q.device)
+        forced, seen, area = _of_shape(grid, q.device)
         order = mass.masked_fill(~seen | forced, -1).sort(dim=-1, descending=True, stable=True)
         total = mass.sum(-1, keepdim=True)
         # The mass held before each block in turn: a block is kept while that is below the threshold.
         sure = (mass * forced).sum(-1, keepdim=True)
         before = (sure + pad(order.values.clamp(min=0).cumsum(-1), (1, -1))) / total
         free = order.values >= 0
-        threshold: Tensor | float = self.threshold or 0.0
+        threshold = torch.full((), self.threshold or 0.0, device=q.device)
         if self.sparsity is not None:
             base = self.floor(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
-            available, area = free.sum(-1), (grid.rows * self.block).to(q.device)
+            available = free.sum(-1)
 
             def entries(thresholds: Tensor) -> Tensor:
                 below = torch.searchsorted(before, thresholds.float().expand(*before.shape[:-1], -1).contiguous())
@@ -70,7 +70,7 @@ class XAttention(Backend):
 
             target = self.target(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
             threshold = search_float(entries, target, 0.0, 1.0, q.device).float()
-        chosen = free & ((before < threshold) | torch.as_tensor(threshold >= 1, device=q.device))
+        chosen = free & ((before < threshold) | (threshold >= 1))
         kept = forced.expand_as(free).scatter(3, order.indices, chosen) | forced
         if q.is_cuda:
             lists, upto = compact(kept, grid.columns)
@@ -85,3 +85,10 @@ class XAttention(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """One product of `stride` vectors at once for each pair of groups that causality allows."""
         return int((queries * keys - queries * (queries - 1) // 2) / self.stride)
+
+
+@lru_cache(maxsize=16)
+def _of_shape(grid: BlockGrid, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Forced and seen blocks `[R, C]` bool, and entries of a whole block of each row `[R]`; layers ask for the same."""
+    forced, seen = grid.forced(0, len(grid.rows), near=0), torch.arange(grid.columns) <= grid.last[:, None]
+    return forced.to(device), seen.to(device), (grid.rows * grid.block).to(device)

@@ -1,0 +1,88 @@
+"""Estimators on a GPU against their plain torch versions, and whole backends against themselves on the CPU."""
+
+import pytest
+import torch
+
+from nl_tasks.kernels.antidiagonals import block_mass
+from nl_tasks.kernels.block_means import block_means, block_means_torch
+from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
+from nl_tasks.kernels.line_sums import line_sums, line_sums_torch
+from nl_tasks.sparse_backends import parse_backend
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+DEVICE = torch.device("cuda")
+
+
+def made(*shape, dtype=torch.bfloat16):
+    return torch.randn(*shape, device=DEVICE).to(dtype)
+
+
+@pytest.mark.parametrize("dim", [64, 128, 256])
+@pytest.mark.parametrize("rows,keys", [(1, 1), (100, 100), (256, 4097), (300, 3000), (64, 8192)])
+def test_line_sums(dim, rows, keys):
+    q, k = made(2, 8, rows, dim), made(2, 2, keys, dim)
+    found, expected = line_sums(q, k, scale=0.1), line_sums_torch(q, k, scale=0.1)
+    for sums, wanted in zip(found, expected):
+        torch.testing.assert_close(sums, wanted, atol=1e-4, rtol=2e-3)
+        assert torch.equal(sums, line_sums(q, k, scale=0.1)[0 if sums is found[0] else 1])  # to the bit
+
+
+@pytest.mark.parametrize("keys", [1, 64, 1000, 5000])
+def test_line_entries(keys):
+    torch.manual_seed(0)
+    band_rank = torch.randint(0, 2 * keys, (2, 3, keys + 64), device=DEVICE, dtype=torch.int32)
+    column_rank = torch.rand(2, 3, keys, device=DEVICE).argsort(-1).int()
+    sizes = (torch.randint(0, keys + 1, (5, 2, 3), device=DEVICE, dtype=torch.int32) for _ in range(2))
+    tables = (band_rank, column_rank, *sizes)
+    assert torch.equal(line_entries(*tables, keys), line_entries_torch(*tables, keys))
+
+
+@pytest.mark.parametrize("block", [16, 128])
+def test_block_means(block):
+    x = made(2, 1000, 4, 128).transpose(1, 2)
+    torch.testing.assert_close(block_means(x, block), block_means_torch(x, block), atol=1e-5, rtol=1e-4)
+
+
+def test_block_mass():
+    q, k = made(1, 4, 1000, 64), made(1, 2, 1300, 64)
+    found = block_mass(q, k, scale=0.3, block=128, stride=8)
+    expected = block_mass(q.cpu().float(), k.cpu().float(), scale=0.3, block=128, stride=8)
+    torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-3)
+
+
+SPECS = [
+    "block_sparse:block=16,top_blocks=9",
+    "block_sparse:block=128,sparsity=0.6",
+    "vertical_slash:verticals=200,slashes=300",
+    "vertical_slash:sparsity=0.6",
+    "flexprefill:sparsity=0.5",
+    "flexprefill:alpha=0.5,min_budget=100",
+    "xattention:threshold=0.7",
+    "xattention:sparsity=0.5",
+]
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_backend_chooses_as_on_the_cpu(spec):
+    torch.manual_seed(0)
+    q, k = made(1, 4, 3001, 64, dtype=torch.float32), made(1, 2, 3001, 64, dtype=torch.float32)
+    backend = parse_backend(spec)
+    found = backend.plan(q, k, scale=0.3)
+    expected = backend.plan(q.cpu(), k.cpu(), scale=0.3)
+    assert torch.equal(found.computed(), found.mask(0, 3001).sum((2, 3)))
+    torch.testing.assert_close(found.density().cpu(), expected.density(), atol=2e-3, rtol=2e-3)
+    differing = (found.mask(0, 3001).cpu() != expected.mask(0, 3001)).double().mean()
+    assert float(differing) < 5e-3  # scores that are all but equal may change places
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_backend_never_waits_for_the_device(spec):
+    q, k = made(1, 4, 2048, 64), made(1, 2, 2048, 64)
+    backend = parse_backend(spec)
+    backend.plan(q, k, scale=0.3)  # compiles, and fills caches of what depends on the shape alone
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        backend.plan(q, k, scale=0.3)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
