@@ -21,6 +21,7 @@ from machine import print_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 LENGTHS, SAMPLES, KILLS = "6k,8k,16k,32k", 20, 5
+FILES = 12  # three tasks, four lengths
 UNFINISHED = ".nl-tasks-unfinished.json"
 
 
@@ -43,16 +44,23 @@ def finish(process: subprocess.Popen[str]) -> None:
         raise RuntimeError(error)
 
 
-def kill(process: subprocess.Popen[str], out: Path, seconds: float) -> int:
-    """Kill a run after `seconds`; the number of its files that were whole by then.
+def kill(process: subprocess.Popen[str], out: Path, files: int, seconds: float) -> int:
+    """Kill a run `seconds` after that many of its files were whole; how many are by then.
 
     Raises RuntimeError if the run was over before.
     """
+    while process.poll() is None and not ((out / UNFINISHED).exists() and whole(out) >= files):
+        time.sleep(0.01)
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.communicate()  # ends once its workers, who share its stderr, are gone
     if not (out / UNFINISHED).exists():
-        raise RuntimeError("the run had not begun, or was over, when it was killed")
+        raise RuntimeError("the run was over before it was to be killed")
+    return whole(out)
+
+
+def whole(out: Path) -> int:
+    """How many files have their final names."""
     return len(list(out.glob("*/test-*.parquet")))
 
 
@@ -65,16 +73,15 @@ def digest(folder: Path) -> str:
 
 def compare(python: str, version: str, workers: int, scratch: Path, moments: random.Random) -> set[str]:
     """Print the two rows of one Python and number of workers; the digests of their folders."""
-    whole, out = scratch / "whole", scratch / "killed"
-    seconds = timed(python, whole, workers)
-    print(f"{version:<8}{workers:>8}  {'no':<24}{seconds:>8.1f}  {digest(whole)}", flush=True)
-    idle = timed(python, whole, workers)  # nothing is left to do: what starting takes
-    share = (seconds - idle) / KILLS
-    kills = [kill(start(python, out, workers), out, idle + moments.uniform(0, share)) for _ in range(KILLS)]
+    calm, out = scratch / "calm", scratch / "killed"
+    seconds = timed(python, calm, workers)
+    print(f"{version:<8}{workers:>8}  {'no':<26}{seconds:>8.1f}  {digest(calm)}", flush=True)
+    waits = sorted(moments.sample(range(FILES - 2), KILLS))
+    kills = [kill(start(python, out, workers), out, files, moments.uniform(0, 0.3)) for files in waits]
     seconds = timed(python, out, workers)
     text = f"{KILLS} times, files {' '.join(map(str, kills))}"
-    print(f"{version:<8}{workers:>8}  {text:<24}{seconds:>8.1f}  {digest(out)}", flush=True)
-    return {digest(whole), digest(out)}
+    print(f"{version:<8}{workers:>8}  {text:<26}{seconds:>8.1f}  {digest(out)}", flush=True)
+    return {digest(calm), digest(out)}
 
 
 def timed(python: str, out: Path, workers: int) -> float:
@@ -86,10 +93,8 @@ def timed(python: str, out: Path, workers: int) -> float:
 
 def main(pythons: list[str]) -> int:
     print_machine("numpy", "pyarrow", "tiktoken")
-    print(
-        f"# story tasks at {LENGTHS}, {SAMPLES} samples each; files: whole ones at each kill"
-    )
-    print(f"{'Python':<8}{'workers':>8}  {'killed':<24}{'seconds':>8}  SHA-256 of the folder")
+    print(f"# story tasks at {LENGTHS}, {SAMPLES} samples each; files: whole ones at each kill")
+    print(f"{'Python':<8}{'workers':>8}  {'killed':<26}{'seconds':>8}  SHA-256 of the folder")
     found, moments = set(), random.Random(43)
     for python in pythons:
         script = "import platform; print(platform.python_version())"
