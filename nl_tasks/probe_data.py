@@ -141,13 +141,14 @@ class Course(torch.utils.data.Dataset[Batch]):
             if least > most:
                 continue
             length = least + stream.one(most - least + 1)
-            fitted = fit(draft, length, own.counter)
-            answer = own.answer(task.metric, fitted.answers)
-            if (over := length + len(answer) - width) > 0:  # known only now; the answer is the same at any length
-                if length - over < draft.smallest(own.counter):
-                    continue
-                fitted = fit(draft, length - over, own.counter)
+            try:  # what the answer takes is known only afterwards; it is the same at any length
+                fitted = fit(draft, length, own.counter)
                 answer = own.answer(task.metric, fitted.answers)
+                if (over := length + len(answer) - width) > 0:
+                    fitted = fit(draft, length - over, own.counter)
+                    answer = own.answer(task.metric, fitted.answers)
+            except ValueError:  # too long by then, or of no exact length
+                continue
             text = own.prompt(fitted.prompt)
             if len(text) + len(answer) <= width:
                 return text, answer
