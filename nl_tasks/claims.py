@@ -67,10 +67,11 @@ class Claims:
             owner = {}  # its owner is about to write it
         if owner.get("place") == _place() and not _runs(owner["pid"]):
             return False
-        return self._now() - touched < self.stale_after
+        return self.now() - touched < self.stale_after
 
-    def _now(self) -> float:
+    def now(self) -> float:
         """The time by the clock that stamps the claims, which need not be this machine's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         clock = self.folder / f".clock-{socket.gethostname()}-{os.getpid()}-{threading.get_ident()}"
         clock.touch()
         try:

@@ -5,13 +5,16 @@ cell = session.cell("quest:sparsity=0.9", get_task("story_retrieval"), 4096, n=2
 result = session.evaluate(cell)
 """
 
+import gc
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from nl_tasks.analysis.model_shapes import shape_of
 from nl_tasks.eval_files import find_model, weights_dtype
 from nl_tasks.eval_hashes import code_hash, environment, model_hash
 from nl_tasks.generators.lengths import format_length
@@ -28,7 +31,6 @@ from nl_tasks.sparse_backends import parse_backend
 
 if TYPE_CHECKING:
     from lm_eval.api.task import Task as LMEvalTask
-    from lm_eval.tasks import TaskManager
 
     from nl_tasks.eval_model import MeasuredLM
 
@@ -57,7 +59,7 @@ class Session:
         self._hash = model_hash(self.folder)
         self._smallest: dict[tuple[Task, int, int], int] = {}
         self._model: MeasuredLM | None = None
-        self._task: tuple[tuple[object, ...], LMEvalTask, TaskManager] | None = None
+        self._task: tuple[tuple[object, ...], LMEvalTask] | None = None
 
     def cell(
         self,
@@ -106,22 +108,17 @@ class Session:
 
     def evaluate(self, cell: Cell, answered: Callable[[], None] = lambda: None) -> Result:
         """Evaluate one cell; `answered` is called after each sample."""
-        from lm_eval import simple_evaluate
+        from lm_eval.evaluator import evaluate
 
         from nl_tasks.eval_rows import layer_means, sample_result
 
-        task, manager = self._samples(cell)
+        task = self._samples(cell)
         model = self._loaded()
         backend = parse_backend(cell.backend)
         model.prepare(backend, dense_layers=cell.dense_layers, chat=self._chats(cell), answered=answered)
-        found = simple_evaluate(
-            model=model,
-            tasks=[task],
-            apply_chat_template=model.chat,
-            gen_kwargs={"max_gen_toks": cell.max_new_tokens},
-            bootstrap_iters=0,
-            task_manager=manager,  # its own would read the thousands of tasks that come with it
-        )
+        task.set_config("generation_kwargs", {"max_gen_toks": cell.max_new_tokens}, update=True)
+        # Not `simple_evaluate`: it lists the machine's packages for every cell, which takes longer than a small one.
+        found = evaluate(model, {task.task_name: task}, bootstrap_iters=0, apply_chat_template=model.chat)
         if found is None:
             raise RuntimeError("evaluations run in one process: start no launcher of several")
         rows = sorted(found["samples"][task.task_name], key=lambda row: row["doc"]["index"])
@@ -134,8 +131,18 @@ class Session:
             layers=layer_means(costs),
             data_sha256=rows_hash(row["doc"]["sha256"] for row in rows),
             code_sha256=code_hash(),
-            environment=environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
+            environment={
+                **environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
+                "model_shape": None if (shape := shape_of(self.folder)) is None else asdict(shape),
+            },
         )
+
+    def release(self) -> None:
+        """Let go of the model and its samples; the next cell loads them again."""
+        self._model = self._task = None
+        gc.collect()  # modules of transformers refer to each other
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def _smallest_length(self, task: Task, seed: int, n: int) -> int:
         if (asked := (task, seed, n)) not in self._smallest:
@@ -143,7 +150,7 @@ class Session:
             self._smallest[asked] = task.smallest_length(seed=seed, indices=range(n), tokenizer=tokenizer)
         return self._smallest[asked]
 
-    def _samples(self, cell: Cell) -> "tuple[LMEvalTask, TaskManager]":
+    def _samples(self, cell: Cell) -> "LMEvalTask":
         """The task with its samples, kept for the next backend."""
         from lm_eval.tasks import TaskManager
 
@@ -157,8 +164,8 @@ class Session:
             }
             manager = TaskManager(include_path=str(task_folder()), include_defaults=False, metadata=metadata)
             task = manager.load([f"nl_{cell.task}"])["tasks"][f"nl_{cell.task}"]
-            self._task = cell.question, task, manager
-        return self._task[1:]
+            self._task = cell.question, task
+        return self._task[1]
 
     def _loaded(self) -> "MeasuredLM":
         if self._model is None:

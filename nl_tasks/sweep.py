@@ -60,7 +60,7 @@ def work(
         poll: Seconds between looks at the jobs of others.
     """
     claims = Claims(folder / CLAIMS, stale_after)
-    began = time.time()
+    began = claims.now()
     failures: dict[str, str] = {}
     left = list(jobs)
     while left:
@@ -73,7 +73,18 @@ def work(
         if waiting and len(waiting) == len(left):
             time.sleep(poll)
         left = waiting
+    tidy(jobs, folder, stale_after=stale_after)
     return failures
+
+
+def tidy(jobs: Sequence[Job], folder: Path, *, stale_after: float = STALE_AFTER) -> None:
+    """Remove the claims of processes that died between the end of a job and giving it back."""
+    claims = Claims(folder / CLAIMS, stale_after)
+    left = {path.stem for path in claims.folder.glob("*.*")}
+    for job in jobs:
+        if job.key in left and job.done and (claim := claims.take(job.key)):
+            with claim:
+                pass
 
 
 def attempt(job: Job, folder: Path, *, stale_after: float = STALE_AFTER, poll: float = 1.0) -> None:
@@ -91,7 +102,7 @@ def attempt(job: Job, folder: Path, *, stale_after: float = STALE_AFTER, poll: f
 def _attempt(job: Job, claims: Claims, began: float, starting: Callable[[Job], None], failures: dict[str, str]) -> bool:
     """Settle a job if nobody else has it; False if somebody has."""
     note = claims.folder / f"{job.key}.failed"
-    if note.is_file() and note.stat().st_mtime > began - 1:  # elsewhere, in this sweep: it would fail here too
+    if note.is_file() and note.stat().st_mtime > began:  # elsewhere, in this sweep: it would fail here too
         failures[job.label] = note.read_text()
         return True
     claim = claims.take(job.key)

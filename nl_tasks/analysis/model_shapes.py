@@ -110,3 +110,11 @@ def find_shape(model: str) -> ModelShape:
         if name in (known.lower(), f"{known.lower()}-instruct", f"{known.lower()}-it"):
             return shape
     raise ValueError(f"model={model!r} is out of range: a folder with a config.json, or {', '.join(model_shapes())}")
+
+
+def shape_of(folder: Path) -> ModelShape | None:
+    """The shape of the model in a folder; None for a decoder of another kind."""
+    try:
+        return ModelShape.from_config(folder)
+    except (ValueError, TypeError):
+        return None

@@ -94,8 +94,8 @@ def test_only_one_process_gets_a_claim(tmp_path):
     assert sum(claim is not None for claim in got) == 1
 
 
-def _die_with_claim(folder):
-    Claims(folder).take("cell")
+def _die_with_claim(folder, key="cell"):
+    Claims(folder).take(key)
     os._exit(1)
 
 
@@ -182,4 +182,17 @@ def test_an_interruption_gives_the_claim_back(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         work([make(tmp_path, 0, stop)], tmp_path)
+    assert list((tmp_path / ".claims").iterdir()) == []
+
+
+def test_a_claim_that_outlived_its_job_is_removed(tmp_path):
+    child = multiprocessing.get_context("fork").Process(
+        target=_die_with_claim, args=(tmp_path / ".claims",), kwargs={"key": "job-0"}
+    )
+    child.start()
+    child.join()
+    job = make(tmp_path, 0, lambda path: None)
+    job.path.write_text("there")
+    assert len(list((tmp_path / ".claims").iterdir())) == 1
+    assert work([job], tmp_path) == {}
     assert list((tmp_path / ".claims").iterdir()) == []

@@ -1,0 +1,71 @@
+"""Do the cells of a sweep in this process, beside any number of others that do the same.
+
+plan = plan_sweep(read_grid("grid.toml"), "results")
+failures = run_sweep(plan, "results")
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from nl_tasks.claims import STALE_AFTER
+from nl_tasks.eval_session import Session
+from nl_tasks.result import write_result
+from nl_tasks.result_cell import Cell
+from nl_tasks.sweep import Job, work
+from nl_tasks.sweep_plan import SweepPlan
+
+
+class Sessions:
+    """Sessions by model, of which one holds a loaded model at a time."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._plan, self._current = plan, ""
+
+    def of(self, model: str) -> Session:
+        """The session of `model`; another model lets go of its weights first."""
+        if self._current not in ("", model):
+            self._plan.sessions[self._current].release()
+        self._current = model
+        return self._plan.sessions[model]
+
+
+def cell_job(cell: Cell, session: Callable[[], Session], out: Path, *, label: str = "", cost: float = 1.0) -> Job:
+    """The job that evaluates `cell` with `session` and writes its result below `out`."""
+
+    def run() -> None:
+        write_result(out, session().evaluate(cell))
+
+    return Job(key=cell.key, path=out / cell.path, run=run, label=label or cell.backend, cost=cost)
+
+
+def sweep_jobs(plan: SweepPlan, out: str | os.PathLike[str]) -> list[Job]:
+    """A job for each cell of the plan, those done included."""
+    sessions = Sessions(plan)
+    return [
+        cell_job(
+            planned.cell,
+            lambda model=planned.model: sessions.of(model),  # type: ignore[misc]
+            Path(out),
+            label=planned.label,
+            cost=planned.work,
+        )
+        for planned in plan.cells
+    ]
+
+
+def run_sweep(
+    plan: SweepPlan,
+    out: str | os.PathLike[str],
+    *,
+    jobs: list[Job] | None = None,
+    starting: Callable[[Job], None] = lambda job: None,
+    done: Callable[[Job], None] = lambda job: None,
+    stale_after: float = STALE_AFTER,
+) -> dict[str, str]:
+    """Do the cells that nobody else does, wait for those of others, and return what failed, by label.
+
+    `jobs` are those of `sweep_jobs`, if they were made already; the other arguments are those of `work`.
+    """
+    jobs = sweep_jobs(plan, out) if jobs is None else jobs
+    return work(jobs, Path(out), starting=starting, done=done, stale_after=stale_after)
