@@ -19,8 +19,10 @@ from nl_tasks.cli_list import list_tasks
 from nl_tasks.cli_lm_eval import SETTINGS, lm_eval
 from nl_tasks.cli_probe import probe
 from nl_tasks.cli_publish import publish
+from nl_tasks.cli_report import report
 from nl_tasks.cli_score import score
 from nl_tasks.cli_show import show
+from nl_tasks.cli_sweep import sweep
 from nl_tasks.cli_verify import verify
 from nl_tasks.errors import Interrupted, RunError
 
@@ -34,6 +36,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "publish": publish,
     "backends": list_backends,
     "eval": evaluate_models,
+    "sweep": sweep,
+    "report": report,
 }
 
 BAD_USE, FAILURE = 2, 1

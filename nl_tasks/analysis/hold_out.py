@@ -1,5 +1,6 @@
 """How well a scaling law predicts what it was not fitted to: the largest value of an axis is held out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +46,8 @@ class HoldOut:
     tasks: dict[str, Prediction]
 
 
-def hold_out(seen: Observations, axis: str) -> HoldOut:
-    """Fit without the largest value of `axis` and predict it.
+def hold_out(seen: Observations, axis: str, *, axes: Collection[str] = tuple(AXES.values())) -> HoldOut:
+    """Fit, over `axes`, without the largest value of `axis` and predict it.
 
     Raises ValueError for an unknown axis, and as `fit_scaling_law` for what is left.
     """
@@ -56,7 +57,7 @@ def hold_out(seen: Observations, axis: str) -> HoldOut:
     held = values == values.max()
     if held.all():
         raise ValueError(f"{axis} is {values.max():g} throughout: holding it out leaves nothing to fit")
-    law = fit_scaling_law(seen.where(~held))
+    law = fit_scaling_law(seen.where(~held), axes=axes)
     fitted = _compare(law, seen.where(~held))
     known = np.isin(seen.task, list(law.tasks))
     if not (held & known).any():

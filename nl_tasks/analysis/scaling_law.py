@@ -7,7 +7,7 @@ models (clusters).
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +62,10 @@ class Observations:
 
 @dataclass(frozen=True, kw_only=True)
 class ScalingLaw:
-    """A fitted law; `errors` are cluster-robust standard errors. `tasks` holds each task's own intercept."""
+    """A fitted law; `errors` are cluster-robust standard errors. `tasks` holds each task's own intercept.
+
+    A coefficient whose axis was left out of the fit is 0.0 and has no error.
+    """
 
     tasks: dict[str, float]
     alpha: float
@@ -83,14 +86,17 @@ class ScalingLaw:
         return 1 / (1 + np.exp(-logit))
 
 
-def fit_scaling_law(seen: Observations) -> ScalingLaw:
-    """Fit one law.
+def fit_scaling_law(seen: Observations, *, axes: Collection[str] = tuple(AXES.values())) -> ScalingLaw:
+    """Fit one law, over all axes or the named ones (what another axis does is then part of the intercepts).
 
     Raises ValueError, in a sentence, where the data cannot tell: an axis with one value, a task whose scores are all 0
     or all 1 (it has no finite intercept), axes that change together.
     """
     names = sorted(set(seen.task.tolist()))
-    for symbol, axis in AXES.items():
+    if not axes or not set(axes) <= set(AXES.values()):
+        raise ValueError(f"axes={list(axes)} is out of range: some of {', '.join(AXES.values())}")
+    symbols = {symbol: axis for symbol, axis in AXES.items() if axis in axes}
+    for symbol, axis in symbols.items():
         values = set(getattr(seen, axis).tolist())
         if len(values) < 2:
             raise ValueError(f"{axis} is {values.pop():g} throughout: {symbol} needs at least two values")
@@ -98,14 +104,14 @@ def fit_scaling_law(seen: Observations) -> ScalingLaw:
         scores = seen.score[seen.task == name]
         if scores.min() == scores.max() and scores[0] in (0, 1):
             raise ValueError(f"{name} scores {scores[0]:g} throughout, so its intercept has no estimate: leave it out")
-    columns = [np.log(getattr(seen, axis)) for axis in AXES.values()]
+    columns = [np.log(getattr(seen, axis)) for axis in symbols.values()]
     centres = [column.mean() for column in columns]
     design = np.column_stack(
         [(seen.task == name).astype(float) for name in names] + [c - m for c, m in zip(columns, centres)]
     )
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise ValueError(
-            "tasks, parameters, length and compression change together, so their effects cannot be told apart"
+            f"tasks and {', '.join(symbols.values())} change together, so their effects cannot be told apart"
         )
     glm = library("statsmodels.api")
     groups = np.unique(seen.cluster, return_inverse=True)[1]
@@ -123,8 +129,8 @@ def fit_scaling_law(seen: Observations) -> ScalingLaw:
     intercepts, covariance = shift @ fit.params, shift @ fit.cov_params() @ shift.T
     return ScalingLaw(
         tasks=dict(zip(names, intercepts.tolist())),
-        **dict(zip(AXES, slopes.tolist())),
-        errors=dict(zip([*names, *AXES], [*np.sqrt(np.diag(covariance)).tolist(), *errors[len(names) :].tolist()])),
+        **{**dict.fromkeys(AXES, 0.0), **dict(zip(symbols, slopes.tolist()))},
+        errors=dict(zip([*names, *symbols], [*np.sqrt(np.diag(covariance)).tolist(), *errors[len(names) :].tolist()])),
         n=len(seen.score),
     )
 
