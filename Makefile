@@ -22,7 +22,8 @@ check: $(VENV)/dev.done           ## lint and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gallery: $(VENV)/base.done        ## GALLERY.md: a sample of every task
+gallery: $(VENV)/dev.done         ## GALLERY.md: a sample of every task, a picture of every backend
+	$(BIN)/python -m nl_tasks.gallery_plans docs/plans
 	$(BIN)/python -m nl_tasks.gallery > GALLERY.md.new && mv GALLERY.md.new GALLERY.md
 
 clean:                            ## remove what the other targets set up
