@@ -62,3 +62,9 @@ def test_the_loss_falls_on_one_batch(settings, tmp_path, monkeypatch):
     train(many, tmp_path, device="cpu", save_every=60, say=lambda line: None)
     losses = [line["loss"] for line in _log(tmp_path) if "loss" in line]
     assert losses[-1] < losses[0] - 0.1  # frozen, small weights allow little more
+
+
+def test_the_rate_rises_stays_and_falls():
+    rates = [Settings(base="-", steps=2000, rate=1.0).rate_at(step) for step in range(2000)]
+    assert rates[0] < 0.02 and rates[100] == rates[1000] == max(rates) == 1.0
+    assert rates[1999] < 0.05 and all(later <= before for before, later in zip(rates[1000:], rates[1001:]))
