@@ -49,7 +49,7 @@ def train_probe(
 
     if held_out < 0 or save_every < 1 or workers < 0:
         raise ValueError("--held-out and --workers are 0 or more, --save-every 1 or more")
-    chosen = WIDTHS
+    chosen: tuple[int, ...] = WIDTHS
     if widths:
         try:
             chosen = tuple(int(part) for part in widths.split(","))

@@ -7,6 +7,7 @@ evaluation is given, it draws other samples.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nl_tasks.generators.codes import Kind
 from nl_tasks.generators.randomness import Key, Stream
 from nl_tasks.generators.ruler_niah import RulerNiah
 from nl_tasks.generators.ruler_vt import RulerVt
@@ -105,10 +106,10 @@ def _multihop(stream: Stream, chapters: int) -> Task:
 
 
 def _filtering(stream: Stream, chapters: int) -> Task:
-    mode = ("filter", "filter", "filter", "filter", "filter", "list", "count")[stream.one(7)]
+    turn = stream.one(7)
     most = min(8, max(1, chapters // 2))
     count = min(3, most) if stream.one(2) else 1 + stream.one(most)
-    return StoryFiltering(num_chapters=count, mode=mode)
+    return StoryFiltering(num_chapters=count, mode="list" if turn == 5 else "count" if turn == 6 else "filter")
 
 
 def _bought(stream: Stream, chapters: int) -> Task:
@@ -120,7 +121,7 @@ def _bought_before(stream: Stream, chapters: int) -> Task:
 
 
 def _niah(stream: Stream, chapters: int) -> Task:
-    kinds = ("uuid", "uuid", "uuid", "uuid", "words", "numbers")
+    kinds: tuple[Kind, ...] = ("uuid", "uuid", "uuid", "uuid", "words", "numbers")
     return RulerNiah(
         num_queries=1 + stream.one(min(4, chapters)), keys=kinds[stream.one(6)], values=kinds[stream.one(6)]
     )

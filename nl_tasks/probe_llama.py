@@ -108,8 +108,8 @@ def hidden_states(base: Base, linears: Mapping[str, Tensor], tokens: Tensor, blo
         q, k, v = blocks.before(
             x, base.attention_norm[layer], qkv[layer], cos, sin, shape.heads, shape.kv_heads, shape.eps
         )
-        by_head = [part.view(rows, width, -1, shape.head_dim).transpose(1, 2) for part in (q, k, v)]
-        attended = F.scaled_dot_product_attention(*by_head, is_causal=True)
+        q, k, v = (part.view(rows, width, -1, shape.head_dim).transpose(1, 2) for part in (q, k, v))
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         attended = attended.transpose(1, 2).reshape(rows * width, -1)
         x = blocks.after(x, attended, out[layer], base.mlp_norm[layer], gate_up[layer], down[layer], shape.eps)
     return x
