@@ -82,8 +82,9 @@ def assemble(base: str | Path, adapter: str | Path, folder: str | Path, *, conte
             within = "self_attn" if name in ATTENTION else "mlp"
             keys = [f"model.layers.{layer}.{within}.{name}.weight" for layer in range(layers)]
             stacked = torch.stack([weights[key] for key in keys])
-            with torch.no_grad():
-                merged = torch.baddbmm(stacked.float(), updates.up[name], updates.down[name], alpha=updates.scale)
+            with torch.no_grad():  # in float64, so that every machine rounds to the same weights
+                change = updates.up[name].double() @ updates.down[name].double()
+                merged = stacked.double().add_(change, alpha=updates.scale)
             weights.update(zip(keys, merged.to(stacked.dtype).unbind(0)))
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"adapter {str(adapter)!r} is for another base than {str(base)!r}: {error}") from None
