@@ -1,11 +1,13 @@
 """Publishing and what readers get, over HTTP, with a double of the Hub; processes of their own, as its users have."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from nl_tasks import generate_dataset, read_dataset
+from nl_tasks import generate_dataset, get_task, read_dataset
+from nl_tasks.cli import main
 
 LOAD = """
 import json, sys
@@ -27,12 +29,19 @@ print(json.dumps({
 STORY = "sparse-frontier/story"
 
 
-@pytest.fixture
-def story(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A small dataset folder of two tasks."""
-    generate_dataset(["story_multihop"], ["16k"], n=2, out=tmp_path / "story")
-    generate_dataset(["story_multihop", "story_filtering"], ["5k"], n=2, out=tmp_path / "story")
-    return tmp_path / "story"
+    folder = tmp_path_factory.mktemp("made") / "story"
+    generate_dataset(["story_multihop"], ["16k"], n=2, out=folder)
+    generate_dataset(["story_multihop", "story_filtering"], ["5k"], n=2, out=folder)
+    return folder
+
+
+@pytest.fixture
+def story(made, tmp_path):
+    """A copy of it."""
+    return Path(shutil.copytree(made, tmp_path / "story"))
 
 
 def test_what_is_published_loads_whole_streaming_and_by_revision(hub, commands, python, story):
@@ -161,11 +170,26 @@ class _Swapping(dict):
         return self._given if found == self._wanted else found
 
 
-def test_a_folder_that_was_changed_is_not_published(hub, commands, story):
+def test_a_folder_that_was_changed_is_not_published(story, capsys):
+    def refused():
+        with pytest.raises(SystemExit) as ended:
+            main(["publish", str(story), "--repo", STORY, "--dry-run"])
+        out, err = capsys.readouterr()
+        assert (ended.value.code, out) == (2, "")
+        return err
+
     path = story / "multihop_5k/test-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes() + b" ")
-    [(status, _, err)] = commands(hub, (["publish", story, "--repo", STORY, "--dry-run"], {}))
-    assert status == 2 and "was changed since it was written" in err
+    assert "was changed since it was written" in refused()
     (story / ".nl-tasks-unfinished.json").write_text("{}")
-    [(status, _, err)] = commands(hub, (["publish", story, "--repo", STORY, "--dry-run"], {}))
-    assert status == 2 and "holds an unfinished run" in err
+    assert "holds an unfinished run" in refused()
+
+
+def test_paths_of_this_machine_are_pointed_out(tmp_path, capsys):
+    corpus = Path(__file__).parents[1] / "generators" / "corpora" / "toefl.jsonl"
+    generate_dataset([get_task("qa_toefl", source=str(corpus))], ["2k"], n=1, out=tmp_path / "qa")
+    with pytest.raises(SystemExit):
+        main(["publish", str(tmp_path / "qa"), "--repo", "me/qa", "--private", "--dry-run"])
+    out, err = capsys.readouterr()
+    assert f"note: the rows name {corpus}, which readers of the dataset will not have" in err
+    assert "would go to a private repo datasets/me/qa, branch main" in out
