@@ -1,4 +1,5 @@
-"""The cards of our datasets: what a folder's README says, to people and to the Hugging Face Hub.
+"""The cards of our datasets, and the way to the Hugging Face Hub.
 
 `card.md.jinja` is the frame that all cards share; `NAME.md.jinja` says what the tasks of dataset `.../NAME` are.
+`publish.py` says what of a folder goes to the Hub, `hub.py` speaks with it.
 """

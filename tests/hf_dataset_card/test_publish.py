@@ -95,7 +95,21 @@ def test_a_server_that_dies_while_files_arrive_leaves_the_repo_as_it_was(hub, co
     assert hub.puts - puts == 3 - len(arrived)
 
 
-def test_what_the_hub_refuses_is_one_line_and_the_token_is_nowhere(hub, commands, story, tmp_path):
+@pytest.fixture
+def two_tokenizers(tmp_path):
+    """A dataset folder with configs of tekken and of a tokenizer that takes words apart at spaces."""
+    import tokenizers
+
+    library = tokenizers.Tokenizer(tokenizers.models.WordLevel({"?": 0}, unk_token="?"))
+    library.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    (tmp_path / "words").mkdir()
+    library.save(str(tmp_path / "words" / "tokenizer.json"))
+    names = ["tekken", f"by-word={tmp_path / 'words'}"]
+    generate_dataset(["story_multihop"], ["5k"], n=2, tokenizer=names, out=tmp_path / "two")
+    return tmp_path / "two"
+
+
+def test_what_the_hub_refuses_is_one_line_and_the_token_is_nowhere(hub, commands, story, two_tokenizers, tmp_path):
     publish = ["publish", story, "--repo", STORY]
     wrong = "hf_of_nobody_0123456789"
     missing, refused, reader, unnamed, private, public, taken = commands(
@@ -104,7 +118,7 @@ def test_what_the_hub_refuses_is_one_line_and_the_token_is_nowhere(hub, commands
         (publish, {"HF_TOKEN": wrong}),
         (publish, {"HF_TOKEN": "hf_reader_0123456789"}),
         (["publish", story, "--repo", "no-owner"], {}),
-        ([*publish[:2], "--repo", "sparse-frontier/hidden", "--private", "--branch", "next"], {}),
+        (["publish", two_tokenizers, "--repo", "sparse-frontier/hidden", "--private", "--branch", "next"], {}),
         (publish, {}),
         ([*publish, "--private"], {}),
     )
@@ -113,7 +127,13 @@ def test_what_the_hub_refuses_is_one_line_and_the_token_is_nowhere(hub, commands
     assert reader[0] == 1 and f"has the token the right to write to {STORY}?" in reader[2]
     assert unnamed[0] == 2 and "--repo no-owner: write OWNER/NAME" in unnamed[2]
     assert (private[0], public[0]) == (0, 0)
-    assert hub.repos["sparse-frontier/hidden"].private and len(hub.tree("sparse-frontier/hidden", "next")) == 7
+    assert hub.repos["sparse-frontier/hidden"].private
+    assert [path for path in hub.tree("sparse-frontier/hidden", "next") if path.endswith(".parquet")] == [
+        "multihop_5k/test-00000-of-00001.parquet",
+        "multihop_5k_by-word/test-00000-of-00001.parquet",
+    ]
+    assert b"`multihop_5k_by-word`: 2, " in hub.tree("sparse-frontier/hidden", "next")["README.md"]
+    assert "the first row of 2 configs was read back, with equal hashes" in private[1]
     assert list(hub.tree("sparse-frontier/hidden")) == [".gitattributes"]
     assert taken[0] == 1 and f"{STORY} is public: make it private" in taken[2]
     for _, out, err in (missing, refused, reader, unnamed, taken):
