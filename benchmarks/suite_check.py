@@ -115,9 +115,7 @@ def make(name: str, source: str, tokenizer: str, length: int, index: int) -> Sam
 def check_lengths(names: Iterable[str], lengths: list[str], tokenizers: list[str], source: str) -> int:
     """Each task at each length with each tokenizer, made in two processes."""
     bad = 0
-    print(
-        f"{'task':<17}{'tokenizer':<12}{'length':>7}{'samples':>9}{'sound':>7}{'equal elsewhere':>17}{'cpu s each':>12}"
-    )
+    print(f"{'task':<17}{'tokenizer':<12}{'length':>7}{'samples':>9}{'sound':>7}{'made again':>12}{'cpu s each':>12}")
     with multiprocessing.get_context("spawn").Pool(1) as elsewhere:
         for name in names:
             for tokenizer in tokenizers:

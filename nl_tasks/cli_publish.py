@@ -43,7 +43,7 @@ def publish(
     manifest = read_manifest(folder)
     upload = plan_upload(folder, manifest.as_json(), folder_face(folder, manifest, dataset=repo))
     sizes = upload.sizes()
-    for path in _local_paths(manifest):
+    for path in _local_paths(manifest) if not quiet else ():
         print(f"note: the rows name {path}, which readers of the dataset will not have", file=sys.stderr)
     if dry_run:
         for path, size in sizes.items():
@@ -61,15 +61,18 @@ def publish(
     console = Console(stderr=True, quiet=quiet)
     _progress_bars(console.is_terminal and not quiet)
     expected = {config.name: first_sample(folder, config).sha256 for config in manifest.configs}
-    with console.status(f"uploading {sum(sizes.values()) / 1e6:.1f} MB") as status:
+    status = console.status("")  # not before the upload, which has bars of its own
+
+    def reading(config: str) -> None:
+        status.start()
+        status.update(f"reading {config} back")
+
+    try:
         done = publishing.publish(
-            upload,
-            HubRepo(repo, branch=branch),
-            expected,
-            private=private,
-            replace=replace,
-            reading=lambda config: status.update(f"reading {config} back"),
+            upload, HubRepo(repo, branch=branch), expected, private=private, replace=replace, reading=reading
         )
+    finally:
+        status.stop()
     if quiet:
         return
     news = f"{len(sizes)} files, {sum(sizes.values()) / 1e6:.1f} MB" if done.commit.changed else "nothing had changed"
