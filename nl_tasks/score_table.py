@@ -19,9 +19,10 @@ def score_tables(report: ScoreReport) -> Iterator[Table]:
 def _table(by: str, groups: dict[str, Summary], caption: str = "") -> Table:
     table = Table(box=None, pad_edge=False, caption=caption or None, caption_justify="left")
     table.add_column(by, no_wrap=True)
-    for heading in ("n", "mean", "95% interval", "unparsed"):
+    for heading in ("n", "mean", "std. error", "95% interval", "unparsed"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, summary in groups.items():
         interval = f"{summary.low:.3f} - {summary.high:.3f}"
-        table.add_row(name, str(summary.n), f"{summary.mean:.3f}", interval, f"{summary.unparsed:.1%}")
+        error = "-" if summary.stderr is None else f"{summary.stderr:.3f}"
+        table.add_row(name, str(summary.n), f"{summary.mean:.3f}", error, interval, f"{summary.unparsed:.1%}")
     return table

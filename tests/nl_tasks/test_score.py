@@ -121,7 +121,7 @@ def test_the_command_prints_tables_or_json(data, predict, cli):
     predictions = predict(golds(data))
     status, out, err = cli("score", predictions, "--data", "a/toys/words")
     assert (status, err) == (0, "")
-    assert "words_64" in out and "1.000" in out and "unparsed" in out and "0.0%" in out
+    assert "words_64" in out and "1.000" in out and "unparsed" in out and "0.0%" in out and "std. error" in out
     status, out, _ = cli("score", predictions, "--data", "a/toys/words", "--json")
     assert status == 0 and json.loads(out)["configs"]["words_64"]["n"] == 5
     status, out, err = cli("score", predict(golds(data)[1:]), "--data", "a/toys/words")
