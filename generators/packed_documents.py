@@ -1,31 +1,25 @@
 """Documents packed to the token: the one asked about at its depth, others whole around it, an excerpt to fill up.
 
-All documents stand as they are in the source, but for one: from a document that would not fit whole come only some
-sentences, marked as an excerpt.
+All documents stand as they are in the source, but for one: an excerpt of sentences of further documents, marked as such.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 import numpy as np
 
+from nl_tasks.generators.document_costs import EXCERPT, DocumentCosts, Pieces, document_costs
 from nl_tasks.generators.fitting import MARGIN, Draft
 from nl_tasks.generators.qa_corpus import Corpus, Question
 from nl_tasks.generators.randomness import Key
 from nl_tasks.generators.tokenizers import Tokenizer
 from nl_tasks.generators.units import Frame, Mark, UnitsBody
 
-_EXCERPT = "[...]"
-_NEXT = "\n\nDocument"
 _PIECES = 128
 _SPARE = 32
 _CLOSING = 4 * MARGIN
 _NUMBERS = 16  # tokens: what the number of the document asked about may grow by, wherever the prompt names it
-_LONGEST_PIECE = 160  # characters: a longer sentence leaves gaps that the others cannot close
 _MOST_DOCUMENTS = 10000  # to look through for sentences
-_SENTENCE = re.compile(r"(\s*)(\S(?:[^\n]*?[.!?][\"')\]]*(?=\s|$)|[^\n]*))")
 
 
 class PackedDraft(Draft):
@@ -79,7 +73,7 @@ class PackedDraft(Draft):
             self._laps += 1
         return self._order[place]
 
-    def _most(self, costs: "DocumentCosts") -> int:
+    def _most(self, costs: DocumentCosts) -> int:
         """How many documents may come whole when none comes twice: the last ones are kept for excerpts."""
         left, pieces, tokens = len(self._corpus.documents) - 1, 0, 0
         while left and (pieces < _PIECES or tokens < costs.largest + _CLOSING):
@@ -88,7 +82,7 @@ class PackedDraft(Draft):
             pieces, tokens = pieces + len(found.texts), tokens + sum(found.tokens)
         return left
 
-    def _pool(self, fillers: int, costs: "DocumentCosts") -> "Pieces":
+    def _pool(self, fillers: int, costs: DocumentCosts) -> Pieces:
         """Sentences of the documents after the first `fillers`: as many tokens as the next has, and some to choose."""
         texts: list[str] = []
         tokens: list[int] = []
@@ -115,7 +109,7 @@ class PackedDraft(Draft):
         numbers.insert(excerpt, None)
         documents = self._corpus.documents
         headings = [f"\n\nDocument {place}\n\n" for place in range(1, len(numbers) + 1)]
-        texts = [_EXCERPT if number is None else documents[number] for number in numbers]
+        texts = [EXCERPT if number is None else documents[number] for number in numbers]
         asked = numbers.index(target)
         span, role = self._question.span or (0, len(texts[asked])), "answer" if self._question.span else "document"
         marks = [Mark(asked, len(headings[asked]) + span[0], len(headings[asked]) + span[1], role)]
@@ -145,61 +139,3 @@ class _PackedBody(UnitsBody):
         units = self.units.copy()
         units[self.excerpt] += "".join(self.padding[number] for number in sorted(padding))
         return units
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Sentences or lines of documents, each with a space or a line break before it, and their tokens."""
-
-    texts: list[str]
-    tokens: list[int]
-
-
-class DocumentCosts:
-    """Tokens of the documents of a corpus, each counted when it is first used."""
-
-    def __init__(self, corpus: Corpus, tokenizer: Tokenizer) -> None:
-        self._corpus, self._tokenizer = corpus, tokenizer
-        self._documents: dict[int, int] = {}
-        self._headings: dict[int, int] = {}
-        self._pieces: dict[int, Pieces] = {}
-        # An excerpt ends with a full stop as a rule; its sentences are counted for themselves
-        self.excerpt = tokenizer.count(_EXCERPT) + self.closed(".") - tokenizer.count(".")
-
-    def closed(self, text: str) -> int:
-        """Tokens of a text with the blank line after it, which a tokenizer may join with its last character."""
-        return self._tokenizer.count(text + _NEXT) - self._tokenizer.count(_NEXT.strip())
-
-    def document(self, number: int) -> int:
-        """Tokens of a document and the blank line after it."""
-        if number not in self._documents:
-            self._documents[number] = self.closed(self._corpus.documents[number])
-        return self._documents[number]
-
-    @cached_property
-    def largest(self) -> int:
-        """Tokens of the longest document."""
-        return max(map(self.document, range(len(self._corpus.documents))))
-
-    def heading(self, place: int) -> int:
-        """Tokens of the heading of the document at `place`, from 1, with the blank line after it."""
-        if place not in self._headings:
-            self._headings[place] = self._tokenizer.count(f"Document {place}\n\nA") - self._tokenizer.count("A")
-        return self._headings[place]
-
-    def pieces(self, number: int) -> Pieces:
-        """The sentences of a document that are not too long; what ends a line ends a sentence."""
-        if number not in self._pieces:
-            found = _SENTENCE.findall(self._corpus.documents[number])
-            texts = [("\n" if "\n" in lead else " ") + text.rstrip() for lead, text in found]
-            texts = [text for text in texts if len(text) <= _LONGEST_PIECE]
-            count = self._tokenizer.count
-            tokens = [count("." + text) - count(".") if text[0] == "\n" else count(text) for text in texts]
-            self._pieces[number] = Pieces(texts, tokens)
-        return self._pieces[number]
-
-
-@lru_cache(maxsize=8)
-def document_costs(corpus: Corpus, tokenizer: Tokenizer) -> DocumentCosts:
-    """The costs of `corpus` for `tokenizer`, filled as documents are used."""
-    return DocumentCosts(corpus, tokenizer)
