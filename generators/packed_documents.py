@@ -1,6 +1,6 @@
 """Documents packed to the token: the one asked about at its depth, others whole around it, an excerpt to fill up.
 
-All documents stand as they are in the source, but for one: an excerpt of sentences of further documents, marked as such.
+All documents stand as they are in the source, but for one: sentences of further documents, together as an excerpt.
 """
 
 from collections.abc import Callable, Sequence
