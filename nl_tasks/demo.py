@@ -61,8 +61,9 @@ def run(folder: Path) -> None:
 
 def _load(out: Path) -> list[str]:
     """The configs of the folder, after `datasets` opened each and found every prompt as long as was asked."""
-    from datasets import get_dataset_config_names, load_dataset
+    from datasets import disable_progress_bars, get_dataset_config_names, load_dataset
 
+    disable_progress_bars()
     configs = [name for name in get_dataset_config_names(str(out)) if name != "default"]
     for config in configs:
         rows = load_dataset(str(out), config)["test"]
