@@ -7,9 +7,11 @@ machine that does nothing else. First, `nl-tasks bench generate` for each tokeni
 of `nl-tasks generate` ever held, and at last one sample of ten million tokens.
 """
 
+import os
 import resource
 import sys
 import time
+from pathlib import Path
 
 from machine import print_machine
 
@@ -66,5 +68,7 @@ if __name__ == "__main__":
     if not chosen:
         from nl_tasks.local_models import SMOLLM2, model_folder
 
-        chosen = ["tekken", model_folder(SMOLLM2)]
+        folder = Path(model_folder(SMOLLM2))
+        os.chdir(folder.parent)  # so that its name is short
+        chosen = ["tekken", f"./{folder.name}"]
     main(chosen)
