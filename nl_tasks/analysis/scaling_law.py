@@ -89,8 +89,8 @@ class ScalingLaw:
 def fit_scaling_law(seen: Observations, *, axes: Collection[str] = tuple(AXES.values())) -> ScalingLaw:
     """Fit one law, over all axes or the named ones (what another axis does is then part of the intercepts).
 
-    Raises ValueError, in a sentence, where the data cannot tell: an axis with one value, a task whose scores are all 0
-    or all 1 (it has no finite intercept), axes that change together.
+    Raises ValueError, in a sentence, where the data cannot tell: fewer samples (clusters) than coefficients, an axis
+    with one value, a task whose scores are all 0 or all 1 (it has no finite intercept), axes that change together.
     """
     names = sorted(set(seen.task.tolist()))
     if not axes or not set(axes) <= set(AXES.values()):
@@ -114,7 +114,9 @@ def fit_scaling_law(seen: Observations, *, axes: Collection[str] = tuple(AXES.va
             f"tasks and {', '.join(symbols.values())} change together, so their effects cannot be told apart"
         )
     glm = library("statsmodels.api")
-    groups = np.unique(seen.cluster, return_inverse=True)[1]
+    samples, groups = np.unique(seen.cluster, return_inverse=True)
+    if len(samples) <= design.shape[1]:
+        raise ValueError(f"{len(samples)} samples are too few for the errors of {design.shape[1]} coefficients")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they warn of is checked below
         fit = glm.GLM(seen.score, design, family=glm.families.Binomial()).fit(

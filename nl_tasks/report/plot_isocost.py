@@ -20,7 +20,7 @@ def isocost_plot(found: IsoCost, readings: Readings, style: Style) -> Plot:
     unit = "FLOPs of a prefill" if found.phase == "prefill" else "bytes read a token"
     plot = Plot(
         f"{found.phase} at {format_length(found.length)}", (low, high), y, unit, "accuracy, mean of tasks",
-        log_ticks(low, high), ticks, log_x=True, width=460, height=300,
+        log_ticks(low, high), ticks, log_x=True,
     )  # fmt: skip
     several = len(readings.models) > 1
     frontier = [(s.point.cost, s.accuracy) for s in found.standings if s.on_frontier]

@@ -123,3 +123,20 @@ def _result(model, length, task, method, sparsity, n, seed, ability, slowdown, k
             "model_shape": SHAPES[model] if known_shapes else None,
         },
     )
+
+
+@pytest.fixture
+def cli(capsys, tmp_path, monkeypatch):
+    """Runs the command line in this process, in an empty folder: (exit status, stdout, stderr)."""
+    from nl_tasks.cli import main
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return ended.value.code, *capsys.readouterr()
+
+    return run

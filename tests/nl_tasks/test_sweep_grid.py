@@ -1,0 +1,72 @@
+import pytest
+
+pytest.importorskip("torch")
+
+from nl_tasks.sweep_grid import expand_backends, parse_grid, read_grid
+
+GOOD = {
+    "models": ["smollm2"],
+    "lengths": ["4k", "2k", 2048],
+    "backends": ["dense", "quest"],
+    "sparsities": [0.9, 0.5],
+    "tasks": {"story_retrieval": {"num_queries": 2}, "story_multihop": {}},
+}
+
+
+def test_a_grid_is_read():
+    grid = parse_grid(GOOD)
+    assert grid.lengths == (2048, 4096)
+    assert grid.backends == ("dense", "quest:sparsity=0.5", "quest:sparsity=0.9")
+    assert [task.name for task in grid.tasks] == ["story_retrieval", "story_multihop"]
+    assert grid.tasks[0].num_queries == 2
+    assert (grid.n, grid.seed, grid.max_new_tokens, grid.dense_layers) == (100, 43, 1024, ())
+
+
+def test_sparsities_go_to_the_backends_that_leave_room_for_them():
+    given = ["dense", "quest:page=32", "flexprefill:alpha=0.8", "streaming:sparsity=0.7", "snapkv:tokens=640"]
+    assert expand_backends(given, [0.8, 0.5, 0.5]) == (
+        "dense",
+        "quest:sparsity=0.5,page=32",
+        "quest:sparsity=0.8,page=32",
+        "flexprefill:alpha=0.8",
+        "streaming:sparsity=0.7",
+        "snapkv:tokens=640",
+    )
+    assert expand_backends(["dense", "dense"], []) == ("dense",)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"modles": []}, "unknown entry 'modles': did you mean models"),
+        ({"models": None}, "models is missing"),
+        ({"models": []}, "models is empty"),
+        ({"models": "smollm2"}, "models='smollm2': write a list of str"),
+        ({"lengths": ["4kb"]}, "length '4kb' is not a number of tokens"),
+        ({"tasks": {"story_retrival": {}}}, "did you mean story_retrieval"),
+        ({"tasks": {"story_retrieval": {"queries": 1}}}, "no knob 'queries'"),
+        ({"tasks": {"story_retrieval": 3}}, "write a list of names, or a table"),
+        ({"backends": ["qest"]}, "unknown backend 'qest'"),
+        ({"sparsities": []}, "sparsities is missing: at which should quest run"),
+        ({"sparsities": [1.5]}, "sparsity=1.5 is out of range"),
+        ({"n": 0}, "n=0 is out of range"),
+        ({"n": "many"}, "n='many': write a whole number"),
+        ({"max_new_tokens": True}, "max_new_tokens=True: write a whole number"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_wrong_entries_are_named(change, line):
+    told = {name: value for name, value in {**GOOD, **change}.items() if value is not None}
+    with pytest.raises(ValueError, match=line):
+        parse_grid(told)
+
+
+def test_the_file_is_named(tmp_path, cli):
+    path = tmp_path / "grid.toml"
+    path.write_text("models = [")
+    with pytest.raises(ValueError, match=r"grid\.toml: "):
+        read_grid(path)
+    status, _, err = cli("sweep", path)
+    assert status == 2 and len(err.strip().splitlines()) == 1
+    status, _, err = cli("sweep", tmp_path / "none.toml")
+    assert status == 1 and "No such file" in err
