@@ -37,13 +37,12 @@ def excerpt(sample: Sample, *, most: int = 24, long: int = _LONG) -> str:
 
 def _marked(sample: Sample, most: int, long: int) -> str:
     """The prompt with evidence in bold, and of the context only the paragraphs or lines that hold some."""
-    text, shift = sample.prompt, 0
+    pieces, at = [], 0
     for start, end in sorted({(span.start, span.end) for span in sample.evidence}):
-        bold = "\n".join(
-            f"**{part.strip()}**" if part.strip() else part for part in sample.prompt[start:end].split("\n")
-        )
-        text = text[: start + shift] + bold + text[end + shift :]
-        shift += len(bold) - (end - start)
+        if start >= at:  # of two that overlap the first one
+            pieces += [sample.prompt[at:start], *map(_bold, sample.prompt[start:end].splitlines(keepends=True))]
+            at = end
+    text = "".join([*pieces, sample.prompt[at:]])
     before, opening, rest = text.partition(_CONTEXT[0])
     context, closing, after = rest.partition(_CONTEXT[1])
     if not closing:
@@ -52,6 +51,12 @@ def _marked(sample: Sample, most: int, long: int) -> str:
     parts = _shortened(context.split(joint), most, long)
     shown = "\n\n".join([opening.strip(), joint.join(parts), closing.strip()])
     return _TAG.sub("&lt;", before + shown + after)
+
+
+def _bold(line: str) -> str:
+    """A line, or a part of one, in bold; Markdown wants no white space within the marks, and none before them."""
+    end = "\n" if line.endswith("\n") else ""
+    return f"**{line.strip()}**{end}" if line.strip() else line
 
 
 def _shortened(parts: list[str], most: int, long: int) -> list[str]:

@@ -189,7 +189,7 @@ def test_every_tenth_of_the_context_holds_its_share_of_the_documents_asked_about
     depths = [
         depth
         for index in range(200)
-        for depth in make(name, tekken, length=32768, index=index, allow_repeat=True).depths
+        for depth in make(name, tekken, length=16384, index=index, allow_repeat=True).depths
     ]
     shares = np.histogram(depths, bins=10, range=(0, 1))[0] / len(depths)
     assert shares.min() >= 0.08 and shares.max() <= 0.12, shares

@@ -24,10 +24,10 @@ def solve(prompt):
 def test_a_reader_of_the_prompt_finds_every_code(keys, tekken):
     task = get_task("ruler_niah", keys=keys)
     for index in range(100):
-        found, asked = solve(task.sample(seed=43, index=index, length=4096, tokenizer=tekken).prompt)
+        sample = task.sample(seed=43, index=index, length=4096, tokenizer=tekken)
+        found, asked = solve(sample.prompt)
         assert len(asked) == 4
         assert all(len(values) == 1 for values in found.values())
-        sample = task.sample(seed=43, index=index, length=4096, tokenizer=tekken)
         assert sample.answers == [f"{key}: {found[key][0]}" for key in asked]
 
 
