@@ -13,7 +13,7 @@ from nl_tasks.eval_progress import EvalProgress, quiet_libraries
 from nl_tasks.generators.task import get_task
 
 BACKENDS = ("dense", "vertical_slash:sparsity=0.5", "quest:sparsity=0.5", "snapkv:sparsity=0.5")
-LENGTH, SAMPLES, MAX_NEW_TOKENS = "1k", 12, 16
+LENGTH, SAMPLES, MAX_NEW_TOKENS = "1k", 8, 16
 
 
 def evaluate_smollm2(out: Path) -> None:
