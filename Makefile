@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SWEEP ?= benchmarks/sweep_probe
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test check gallery clean
+.PHONY: demo test check gallery report clean
 export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
@@ -26,6 +27,9 @@ gallery: $(VENV)/dev.done         ## GALLERY.md: a sample of every task, a pictu
 	$(BIN)/python -m nl_tasks.gallery_plans docs/plans
 	$(BIN)/python -m nl_tasks.gallery > GALLERY.md.new && mv GALLERY.md.new GALLERY.md
 
+report: $(VENV)/dev.done          ## the report of the kept sweep, built again from its result files
+	$(BIN)/nl-tasks report $(SWEEP)/results --out $(SWEEP)/report.html
+
 clean:                            ## remove what the other targets set up
 	rm -rf $(VENV)
 
@@ -42,5 +46,5 @@ $(VENV)/demo.done: $(VENV)/base.done
 	touch $@
 
 $(VENV)/dev.done: $(VENV)/demo.done
-	$(PIP) -e '.[demo,dev]'
+	$(PIP) -e '.[demo,dev,ray,report]'
 	touch $@
