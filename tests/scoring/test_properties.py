@@ -107,13 +107,14 @@ def test_sets_of_numbers(golds, other):
     "giant",
     ["<answer", "<answer>", "1. a\n", "a" * 100, "( ", "key: ", "*_", "  ", "the ", "1" * 50, "a: a ", "\n", "A, "],
 )
-def test_a_megabyte_takes_moments(metric, giant):
-    text = giant * (1_000_000 // len(giant))
+def test_a_giant_answer_takes_moments(metric, giant):
+    """By the processor's time: 100,000 characters in linear time take tens of milliseconds, in square time minutes."""
+    text = giant * (100_000 // len(giant))
     for prediction in (text, f"<answer>{text}</answer>"):
         for which in (metric, f"{metric}:plain"):
-            began = time.perf_counter()
+            began = time.process_time()
             get_scorer(which)(prediction, GOLDS[metric])
-            assert time.perf_counter() - began < 4
+            assert time.process_time() - began < 2
 
 
 def test_listing_everything_does_not_pay():
