@@ -8,7 +8,6 @@ of `nl-tasks generate` ever held, and at last one sample of ten million tokens.
 """
 
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -25,9 +24,11 @@ LENGTHS = ("8k", "32k", "128k", "1m")
 
 
 def peak_after(job: SampleJob) -> float:
-    """Megabytes that this process has held at most, once it has made the row of `job`."""
+    """Megabytes that this process has held at most, once it has made the row of `job`; Linux only."""
     make_row(job)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage: a process inherits the peak of the one that started it
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def memory(tokenizer: str) -> None:
