@@ -29,6 +29,14 @@ class Commit:
     changed: bool
 
 
+@dataclass(frozen=True)
+class Head:
+    """What a branch is at: a revision, and the files that it has."""
+
+    revision: str
+    files: tuple[str, ...]
+
+
 class HubRepo:
     """A dataset repo on the Hub, and a branch of it. Raises HubError if there is no token."""
 
@@ -44,14 +52,10 @@ class HubRepo:
         with self._failing("the token"):
             return str(self._api.whoami()["name"])
 
-    def open(self, *, private: bool) -> str | None:
-        """Make the repo, private or not, and the branch, unless they are there.
+    def open(self, *, private: bool) -> Head:
+        """Make the repo, private or not, and the branch, unless they are there; return what the branch is at.
 
-        Returns:
-            The revision that the branch is at; None if the repo is new.
-
-        Raises:
-            HubError: It cannot be made, or is there and public although it is to be private.
+        Raises HubError if that cannot be, or if the repo is there and public although it is to be private.
         """
         with self._failing(f"a repo {self.name}"):
             try:
@@ -64,19 +68,15 @@ class HubRepo:
         with self._failing(f"the branch {self.branch}"):
             if self.branch != "main":
                 self._api.create_branch(self.name, branch=self.branch, repo_type="dataset", exist_ok=True)
-            head = self._api.repo_info(self.name, repo_type="dataset", revision=self.branch).sha
-        return head if there is not None else None
+            info = self._api.repo_info(self.name, repo_type="dataset", revision=self.branch)
+        return Head(str(info.sha), tuple(file.rfilename for file in info.siblings or ()))
 
-    def read(self, path: str, revision: str) -> bytes | None:
-        """A small file of the repo, or None if it has none."""
+    def read(self, path: str, revision: str) -> bytes:
+        """A small file of the repo."""
         with self._failing(path):
-            if not self._api.file_exists(self.name, path, repo_type="dataset", revision=revision):
-                return None
             return Path(self._api.hf_hub_download(self.name, path, repo_type="dataset", revision=revision)).read_bytes()
 
-    def commit(
-        self, files: Mapping[str, Path | bytes], removed: Sequence[str], *, message: str, parent: str | None
-    ) -> Commit:
+    def commit(self, files: Mapping[str, Path | bytes], removed: Sequence[str], *, message: str, parent: str) -> Commit:
         """Put all `files` (by their path in the repo) and remove `removed`, in one commit upon `parent`.
 
         Contents go first, in any order; the commit that names them comes last. If it does not come to that, the repo is

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nl_tasks.generators.sample import content_hash
-from nl_tasks.hf_dataset_card.hub import Commit, HubError, HubRepo
+from nl_tasks.hf_dataset_card.hub import Commit, Head, HubError, HubRepo
 
 MANIFEST = "manifest.json"
 
@@ -76,16 +76,17 @@ def publish(
         repo: Where it goes.
         expected: Per config the `sha256` of its first row.
         private: Make the repo private, if there is none yet.
-        replace: Let configs go that the repo has and the upload has not; earlier revisions keep them.
+        replace: Let configs go that the repo has and the upload has not, and write beside files of another dataset;
+            earlier revisions keep what was there.
         reading: Called with the name of each config before it is read back.
 
     Raises:
         HubError: The Hub refused, could not be reached, or gave something else back.
-        ValueError: The repo has configs that the upload has not.
+        ValueError: The repo has configs that the upload has not, or holds another dataset.
     """
     repo.require_login()
-    parent = repo.open(private=private)
-    there = _manifest_there(repo, parent) if parent else {}
+    head = repo.open(private=private)
+    there = _configs_there(repo, head, replace=replace)
     gone = [name for name in there if name not in upload.configs]
     if gone and not replace:
         raise ValueError(
@@ -95,21 +96,27 @@ def publish(
     removed = sorted({path for paths in there.values() for path in paths} - set(upload.files))
     message = f"{upload.dataset}: {', '.join(upload.configs)}"
     message = message if len(message) <= 120 else f"{upload.dataset}: {len(upload.configs)} configs"
-    commit = repo.commit(upload.files, removed, message=message, parent=parent)
+    commit = repo.commit(upload.files, removed, message=message, parent=head.revision)
     for config in upload.configs:
         reading(config)
         _require_equal(config, _first_row(repo, config, commit.revision), expected[config])
     return Published(commit, tuple(removed) if commit.changed else (), len(upload.configs))
 
 
-def _manifest_there(repo: HubRepo, revision: str) -> dict[str, list[str]]:
-    """Config name to data files of the dataset that the repo holds, if it is one of ours."""
-    text = repo.read(MANIFEST, revision)
+def _configs_there(repo: HubRepo, head: Head, *, replace: bool) -> dict[str, list[str]]:
+    """Config name to data files of the dataset that the repo holds. Raises ValueError if it is none of ours."""
     try:
-        configs = json.loads(text or "{}").get("configs", {})
-        return {name: [file["path"] for file in config["files"]] for name, config in configs.items()}
+        if MANIFEST in head.files:
+            configs = json.loads(repo.read(MANIFEST, head.revision))["configs"]
+            return {name: [file["path"] for file in config["files"]] for name, config in configs.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
+        pass
+    if set(head.files) - {".gitattributes"} and not replace:
+        raise ValueError(
+            f"{repo.name} holds files, and not of a dataset that nl-tasks wrote: choose another --repo, "
+            "or add --replace (files of other names stay, earlier revisions keep the rest)"
+        )
+    return {}
 
 
 def _first_row(repo: HubRepo, config: str, revision: str) -> dict[str, Any]:

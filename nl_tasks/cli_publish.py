@@ -17,7 +17,8 @@ def publish(
     private: Annotated[bool, typer.Option("--private", help="Make a private repo.")] = False,
     branch: Annotated[str, typer.Option(help="The branch to commit to; it is made if there is none.")] = "main",
     replace: Annotated[
-        bool, typer.Option("--replace", help="Take away configs of the repo that this folder does not have.")
+        bool,
+        typer.Option("--replace", help="Take away configs of the repo that this folder lacks; write over other files."),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; ask nobody.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,

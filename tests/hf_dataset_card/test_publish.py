@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hub_double import Repo
 
 from nl_tasks import generate_dataset, get_task, read_dataset
 from nl_tasks.cli import main
@@ -159,7 +160,17 @@ def test_no_network_is_one_line(hub, commands, story):
 def test_configs_that_the_repo_has_alone_go_only_when_told(hub, commands, story, tmp_path):
     generate_dataset(["story_filtering"], ["5k"], n=1, out=tmp_path / "less")
     less = ["publish", tmp_path / "less", "--repo", STORY]
-    _, kept, replaced = commands(hub, (["publish", story, "--repo", STORY], {}), (less, {}), ([*less, "--replace"], {}))
+    hub.repos["me/poems"] = Repo(private=False)
+    hub.repos["me/poems"].commit("main", {"README.md": b"mine"})
+    _, kept, replaced, foreign = commands(
+        hub,
+        (["publish", story, "--repo", STORY], {}),
+        (less, {}),
+        ([*less, "--replace"], {}),
+        (["publish", story, "--repo", "me/poems"], {}),
+    )
+    assert foreign[0] == 2 and "me/poems holds files, and not of a dataset that nl-tasks wrote" in foreign[2]
+    assert hub.tree("me/poems") == {"README.md": b"mine"}
     assert kept[0] == 2 and "configs that are not in this folder (multihop_5k, multihop_16k)" in kept[2]
     assert replaced[0] == 0 and "2 old files went" in replaced[1]
     assert [path for path in hub.tree(STORY) if path.endswith(".parquet")] == [
