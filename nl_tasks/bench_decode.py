@@ -239,7 +239,10 @@ def crossovers(rows: Sequence[Row], sparsities: Sequence[float] = SPARSITIES) ->
 
 
 def snapkv_selection(length: int = 131072, shape: Shape | None = None) -> dict[str, float]:
-    """Milliseconds of the fastest dense prefill attention, and of SnapKV's and Ada-SnapKV's selection after it."""
+    """Milliseconds of the fastest dense prefill attention, and of SnapKV's and Ada-SnapKV's selection after it.
+
+    Needs transformers, which the backends are made for.
+    """
     from nl_tasks.bench_timing import median_ms
     from nl_tasks.sparse_backends.ada_snapkv import AdaSnapKV
     from nl_tasks.sparse_backends.snapkv import SnapKV
@@ -318,10 +321,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 print(json.dumps({**row.row(), "batch": given.batch, **machine()}), flush=True)
     except ValueError as error:
         sys.exit(str(error))
-    if not given.json:
-        print(", ".join(machine().values()))
-        print(table(rows))
-        print(crossover_table(rows))
+    chosen = snapkv_selection(min(131072, max(lengths)), shape)
+    if given.json:
+        print(json.dumps({"phase": "evict", **chosen, "batch": given.batch, **machine()}))
+        return
+    print(", ".join(machine().values()))
+    print(table(rows))
+    print(crossover_table(rows))
+    print(", ".join(f"{name} {value:.4g}" for name, value in chosen.items()))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 
-def graph_us(calls: Sequence[Callable[[], object]], *, budget_ms: float = 60.0, least: int = 5) -> float:
+def graph_us(calls: Sequence[Callable[[], object]], *, budget_ms: float = 30.0, least: int = 5) -> float:
     """Microseconds that one of `calls` takes when all of them follow each other in one graph: the median replay's mean.
 
     Calls do the same work on different inputs, as the layers of a model do, so that none finds its input in the cache.
