@@ -27,10 +27,10 @@ def _bound(
     inside = (page < pages)[:, None] & (dims < DIM)[None, :]
     page = page.to(tl.int64)[:, None]
     at = k + batch * k_batch + head * k_head + page * PAGE * k_row + dims[None, :]
-    least = tl.load(at, mask=inside, other=0.0)
+    least = tl.load(at, mask=inside, other=0.0).to(tl.float32)
     most = least
     for step in range(1, PAGE):
-        key = tl.load(at + step * k_row, mask=inside, other=0.0)
+        key = tl.load(at + step * k_row, mask=inside, other=0.0).to(tl.float32)
         least, most = tl.minimum(least, key), tl.maximum(most, key)
     tl.store(low + batch * low_batch + head * low_head + page * low_row + dims[None, :], least, mask=inside)
     tl.store(high + batch * high_batch + head * high_head + page * high_row + dims[None, :], most, mask=inside)

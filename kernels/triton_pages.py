@@ -14,7 +14,7 @@ from torch import Tensor
 from nl_tasks.kernels.plan import PagePlan
 from nl_tasks.kernels.triton_support import product, rows_contiguous
 from nl_tasks.kernels.triton_tokens import attend_lists
-from nl_tasks.kernels.triton_topk import ONE_TILE, choose, select
+from nl_tasks.kernels.triton_topk import ONE_TILE, best_of_parts, choose, select_long
 
 
 def quest_step(
@@ -86,18 +86,18 @@ def choose_pages(
     pages = torch.empty(batch, heads, most + 1, dtype=torch.int32, device=scores.device)
     counts = torch.empty(batch, heads, dtype=torch.int32, device=scores.device)
     rows = scores.view(batch * heads, size)
-    among = None
-    chunks = triton.cdiv(size, ONE_TILE // 2)
-    if size > ONE_TILE and chunks * most <= ONE_TILE and most:
-        among, part = rows.new_empty(len(rows), chunks * most, dtype=torch.int32), triton.cdiv(size, chunks)
-        select(rows, most, among, part, chunks)
+    among = (best_of_parts(rows, most) or (None,))[0]
+    if among is None and size > ONE_TILE and lengths is None and most:
+        select_long(rows, most, pages.view(-1, most + 1))
+        pages[..., most] = (keys - 1) // page
+        return pages, counts.fill_(most + 1)
     candidates = size if among is None else among.shape[1]
     whole = candidates <= ONE_TILE
     tile = max(16, triton.next_power_of_2(max(candidates, most + 1))) if whole else 4096
     _choose[(len(rows),)](
         rows, rows if among is None else among, pages, counts, counts if lengths is None else lengths,
         rows.stride(0), candidates, heads, most, keys, tokens,
-        PAGE=page, GROWS=lengths is not None, TILE=tile, WHOLE=whole, AMONG=among is not None, WAYS=8,
+        PAGE=page, GROWS=lengths is not None, TILE=tile, WHOLE=whole, AMONG=among is not None,
         num_warps=4 if tile <= 1024 else 8 if tile <= 4096 else 16,
     )  # fmt: skip
     return pages, counts
@@ -139,15 +139,15 @@ def _score(
     if GROWS:  # noqa: SIM102 (known when compiling, the other is not)
         if (first <= last) & (last < first + TILE):
             k += batch * k_batch + kv * k_head + last.to(tl.int64) * PAGE * k_row
-            fresh_low = tl.load(k + dims, mask=dims < DIM, other=0.0)
+            fresh_low = tl.load(k + dims, mask=dims < DIM, other=0.0).to(tl.float32)
             fresh_high = fresh_low
             for step in range(1, PAGE):
-                key = tl.load(k + step * k_row + dims, mask=dims < DIM, other=0.0)
+                key = tl.load(k + step * k_row + dims, mask=dims < DIM, other=0.0).to(tl.float32)
                 fresh_low, fresh_high = tl.minimum(fresh_low, key), tl.maximum(fresh_high, key)
             tl.store(low + last.to(tl.int64) * low_row + dims, fresh_low, mask=dims < DIM)
             tl.store(high + last.to(tl.int64) * high_row + dims, fresh_high, mask=dims < DIM)
-            least = tl.where((page == last)[:, None], fresh_low[None, :], least)
-            most = tl.where((page == last)[:, None], fresh_high[None, :], most)
+            least = tl.where((page == last)[:, None], fresh_low[None, :], least).to(least.dtype)
+            most = tl.where((page == last)[:, None], fresh_high[None, :], most).to(most.dtype)
     if SHARE:
         # Sums of heads' bounds are bounds with summed queries: no product per head is needed.
         q_tile = q_tile.to(tl.float32)
@@ -156,9 +156,9 @@ def _score(
         bound = tl.where(page <= last, bound, float("-inf"))
         tl.store(out + (batch * tl.num_programs(1) + kv) * pages + page, bound, mask=page < pages)
     else:
-        zero = tl.zeros_like(q_tile)
-        bounds = product(most, tl.trans(tl.maximum(q_tile, zero)), EXACT)
-        bounds += product(least, tl.trans(tl.minimum(q_tile, zero)), EXACT)  # [TILE, ROWS]
+        up, down = tl.where(q_tile > 0, q_tile, 0.0).to(most.dtype), tl.where(q_tile < 0, q_tile, 0.0).to(least.dtype)
+        bounds = product(most, tl.trans(up), EXACT)
+        bounds += product(least, tl.trans(down), EXACT)  # [TILE, ROWS]
         bounds = tl.where((page <= last)[:, None], bounds, float("-inf"))
         row = batch * tl.num_programs(1) * group + head
         to = out + row[None, :] * pages + page[:, None]
@@ -169,7 +169,6 @@ def _score(
 def _choose(
     scores, among, out, counts, lengths, score_row, candidates, heads, most, keys, tokens,
     PAGE: tl.constexpr, GROWS: tl.constexpr, TILE: tl.constexpr, WHOLE: tl.constexpr, AMONG: tl.constexpr,
-    WAYS: tl.constexpr,
 ):  # fmt: skip
     """One row: its best pages, the newest, and zeros to the end of the list."""
     row = tl.program_id(0).to(tl.int64)
@@ -183,7 +182,7 @@ def _choose(
         stop = newest
     out += row * (most + 1)
     if taken > 0:
-        choose(scores + row * score_row, among + row * candidates, out, 0, stop, taken, TILE, WHOLE, AMONG, WAYS)
+        choose(scores + row * score_row, among + row * candidates, out, 0, stop, taken, TILE, WHOLE, AMONG)
     tl.store(out + taken, newest)
     tl.store(counts + row, taken + 1)
     for start in range(taken + 1, most + 1, TILE):

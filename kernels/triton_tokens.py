@@ -85,7 +85,7 @@ def attend_lists(
         heads, keys, lists, units.shape[-1], per, lists // k.shape[1], span, splits, scale * LOG2E, LN2,
         PAGE=page, DENSE=dense, LENGTHS=lengths is not None, FINAL=splits == 1, TILE=tile,
         ROWS=max(16, triton.next_power_of_2(per)), DIM=dim, WIDE=wide, EXACT=q.dtype == torch.float32,
-        num_warps=4, num_stages=3,
+        num_warps=4, num_stages=1 if span <= 2 * tile else 3,
     )  # fmt: skip
     if splits > 1:
         _join[(heads, batch)](

@@ -2,7 +2,7 @@
 """The indices of the largest scores of each row, ascending, in one launch and without a sort.
 
 Floats are compared as integers of the same order, and the smallest score that is still taken is found by narrowing an
-interval: each pass over the row counts the scores above several thresholds at once. What remains is to write the
+interval: each pass over the row counts the scores above three thresholds at once. What remains is to write the
 places of the scores above it, and of as many equal to it as are wanted, from the left.
 """
 
@@ -13,6 +13,8 @@ from torch import Tensor
 
 ONE_TILE = 16384  # scores that one program holds in registers
 _STEP = 4096  # scores a step of longer rows
+_PARTS = (1024, 2048, 4096, 8192)  # lengths into which rows may be cut
+_LAUNCH = 1024  # what a launch costs, in scores held by a program
 
 
 def top_indices(scores: Tensor, count: int) -> Tensor:
@@ -23,15 +25,47 @@ def top_indices(scores: Tensor, count: int) -> Tensor:
     size = scores.shape[-1]
     rows = scores.reshape(-1, size)
     out = torch.empty(len(rows), count, dtype=torch.int32, device=scores.device)
-    chunks = triton.cdiv(size, ONE_TILE // 2)
-    if size > ONE_TILE and chunks * count <= ONE_TILE:
-        # The best of long rows are among the best of their parts, which fill the GPU better.
-        among = torch.empty(len(rows), chunks * count, dtype=torch.int32, device=rows.device)
-        select(rows, count, among, triton.cdiv(size, chunks), chunks)
-        select(rows, count, out, chunks * count, among=among)
+    if among := best_of_parts(rows, count):
+        select(rows, count, out, among[0].shape[1], among=among[0])
+    elif size > ONE_TILE:
+        select_long(rows, count, out)
     elif count:
         select(rows, count, out, size)
     return out.view(*scores.shape[:-1], count)
+
+
+def best_of_parts(rows: Tensor, count: int) -> tuple[Tensor] | tuple[()]:
+    """The `count` best of each part of `rows` `[N, n]`, where cutting rows pays: their indices, and -1 for none.
+
+    The best of a row are among them, and many programs find them at once.
+    """
+    size = rows.shape[1]
+    best, part = (size if size <= ONE_TILE else 2 * ONE_TILE), 0
+    for length in _PARTS:
+        chunks = triton.cdiv(size, length)
+        if chunks > 1 and 0 < chunks * count <= ONE_TILE and length + chunks * count + _LAUNCH < best:
+            best, part = length + chunks * count + _LAUNCH, length
+    if not part:
+        return ()
+    chunks = triton.cdiv(size, part)
+    among = torch.empty(len(rows), chunks * count, dtype=torch.int32, device=rows.device)
+    select(rows, count, among, triton.cdiv(size, chunks), chunks)
+    return (among,)
+
+
+def select_long(rows: Tensor, count: int, out: Tensor) -> None:
+    """As `top_indices`, of `rows` `[N, n]` of any length into the first `count` columns of `out` `[N, count or more]`.
+
+    torch finds the smallest score that is taken, with all the GPU; then parts count what they hold, and write it.
+    """
+    least = rows.topk(count, sorted=False).values.amin(1)
+    parts = triton.cdiv(rows.shape[1], _STEP)
+    tally = torch.empty(len(rows), parts, 2, dtype=torch.int32, device=rows.device)
+    for write in (False, True):
+        _write_part[(parts, len(rows))](
+            rows, least, tally, out, rows.stride(0), out.stride(0), rows.shape[1], count, parts,
+            WRITE=write, TILE=_STEP, PARTS=triton.next_power_of_2(parts), num_warps=8,
+        )  # fmt: skip
 
 
 def select(rows: Tensor, count: int, out: Tensor, size: int, chunks: int = 1, among: Tensor | None = None) -> None:
@@ -43,7 +77,7 @@ def select(rows: Tensor, count: int, out: Tensor, size: int, chunks: int = 1, am
     tile = max(16, triton.next_power_of_2(size)) if whole else _STEP
     _select[(chunks, len(rows))](
         rows, rows if among is None else among, out, rows.stride(0), size, rows.shape[1], count,
-        TILE=tile, WHOLE=whole, AMONG=among is not None, WAYS=8,
+        TILE=tile, WHOLE=whole, AMONG=among is not None,
         num_warps=4 if tile <= 1024 else 8 if tile <= 4096 else 16,
     )  # fmt: skip
 
@@ -69,30 +103,33 @@ def keys_of(scores, among, start, stop, TILE: tl.constexpr, AMONG: tl.constexpr)
 
 
 @triton.jit
-def count_from(key, real, levels):
-    """How many of the real keys reach each of `levels`, int32."""
-    return tl.sum(((key[:, None] >= levels[None, :]) & real[:, None]).to(tl.int32), 0)
+def level(low, step, which: tl.constexpr):
+    """One of the three levels between `low` and the interval's end, `step` apart."""
+    return tl.minimum(low + which * step, 0x7FFFFFFF)
 
 
 @triton.jit
-def narrow(low, high, levels, counts, wanted):
+def counts_from(key, real, low, step):
+    """How many of the real keys reach each of the three levels: 20 bits each, so that one sum does."""
+    first = real & (key >= level(low, step, 1).to(tl.int32))
+    second = real & (key >= level(low, step, 2).to(tl.int32))
+    third = real & (key >= level(low, step, 3).to(tl.int32))
+    return tl.sum(first.to(tl.int64) + (second.to(tl.int64) << 20) + (third.to(tl.int64) << 40), 0)
+
+
+@triton.jit
+def narrow(low, high, step, counts, wanted):
     """The part of the interval in which the count passes `wanted`; one step if a level counts just that."""
-    enough = counts >= wanted
-    low = tl.maximum(low, tl.max(tl.where(enough, levels, -0x80000000)))
-    high = tl.minimum(high, tl.min(tl.where(enough, 0x80000000, levels.to(tl.int64))))
-    exact = tl.max(tl.where(counts == wanted, levels, -0x80000000))
-    found = tl.sum((counts == wanted).to(tl.int32)) > 0
-    low = tl.where(found, exact.to(tl.int64), low)
-    high = tl.where(found, exact.to(tl.int64) + 1, high)
-    return low, high
-
-
-@triton.jit
-def spaced(low, high, WAYS: tl.constexpr):
-    """Levels that cut the interval into WAYS + 1 parts, int32."""
-    step = (high - low + WAYS) // (WAYS + 1)
-    levels = low + (tl.arange(0, WAYS) + 1) * step
-    return tl.minimum(levels, 0x7FFFFFFF).to(tl.int32)
+    first, second, third = counts & 0xFFFFF, (counts >> 20) & 0xFFFFF, counts >> 40
+    one, two, three = level(low, step, 1), level(low, step, 2), level(low, step, 3)
+    high = tl.where(third < wanted, three, high)
+    high = tl.where(second < wanted, two, high)
+    high = tl.where(first < wanted, one, high)
+    low = tl.where(first >= wanted, one, low)
+    low = tl.where(second >= wanted, two, low)
+    low = tl.where(third >= wanted, three, low)
+    exact = (first == wanted) | (second == wanted) | (third == wanted)
+    return low, tl.where(exact, low + 1, high)
 
 
 @triton.jit
@@ -114,7 +151,7 @@ def write_chosen(key, index, real, low, room, out, written):
 @triton.jit
 def choose(
     scores, among, out, start, stop, count,
-    TILE: tl.constexpr, WHOLE: tl.constexpr, AMONG: tl.constexpr, WAYS: tl.constexpr,
+    TILE: tl.constexpr, WHOLE: tl.constexpr, AMONG: tl.constexpr,
 ):  # fmt: skip
     """Write the indices of the `count` largest of the candidates from `start` to `stop` of a row (WHOLE: one tile)."""
     low = tl.full([], 0x7FFFFFFF, tl.int64)
@@ -123,9 +160,10 @@ def choose(
         key, index, real = keys_of(scores, among, start, stop, TILE, AMONG)
         low = tl.min(tl.where(real, key, 0x7FFFFFFF)).to(tl.int64)
         high = tl.max(tl.where(real, key, -0x7FFFFFFF)).to(tl.int64) + 1
+        high = tl.where(count >= stop - start, low + 1, high)
         while high - low > 1:
-            levels = spaced(low, high, WAYS)
-            low, high = narrow(low, high, levels, count_from(key, real, levels), count)
+            step = (high - low + 3) // 4
+            low, high = narrow(low, high, step, counts_from(key, real, low, step), count)
         room = count - tl.sum((real & (key > low)).to(tl.int32))
         write_chosen(key, index, real, low, room, out, 0)
     else:
@@ -133,14 +171,14 @@ def choose(
             key, index, real = keys_of(scores, among, at, stop, TILE, AMONG)
             low = tl.minimum(low, tl.min(tl.where(real, key, 0x7FFFFFFF)).to(tl.int64))
             high = tl.maximum(high, tl.max(tl.where(real, key, -0x7FFFFFFF)).to(tl.int64))
-        high += 1
+        high = tl.where(count >= stop - start, low + 1, high + 1)
         while high - low > 1:
-            levels = spaced(low, high, WAYS)
-            counts = tl.zeros([WAYS], tl.int32)
+            step = (high - low + 3) // 4
+            counts = tl.full([], 0, tl.int64)
             for at in range(start, stop, TILE):
                 key, index, real = keys_of(scores, among, at, stop, TILE, AMONG)
-                counts += count_from(key, real, levels)
-            low, high = narrow(low, high, levels, counts, count)
+                counts += counts_from(key, real, low, step)
+            low, high = narrow(low, high, step, counts, count)
         over = tl.full([], 0, tl.int32)
         for at in range(start, stop, TILE):
             key, index, real = keys_of(scores, among, at, stop, TILE, AMONG)
@@ -155,7 +193,7 @@ def choose(
 @triton.jit(do_not_specialize=["score_row", "size", "length", "count"])
 def _select(
     scores, among, out, score_row, size, length, count,
-    TILE: tl.constexpr, WHOLE: tl.constexpr, AMONG: tl.constexpr, WAYS: tl.constexpr,
+    TILE: tl.constexpr, WHOLE: tl.constexpr, AMONG: tl.constexpr,
 ):  # fmt: skip
     """One part of one row: its `count` best, or all and then -1 if it has fewer."""
     row, part = tl.program_id(1).to(tl.int64), tl.program_id(0)
@@ -166,7 +204,30 @@ def _select(
     wanted = tl.maximum(0, tl.minimum(count, stop - start))
     out += (row * tl.num_programs(0) + part) * count
     if wanted > 0:
-        choose(scores + row * score_row, among + row * size, out, start, stop, wanted, TILE, WHOLE, AMONG, WAYS)
+        choose(scores + row * score_row, among + row * size, out, start, stop, wanted, TILE, WHOLE, AMONG)
     for at in range(wanted, count, TILE):
         place = at + tl.arange(0, TILE)
         tl.store(out + place, -1, mask=place < count)
+
+
+@triton.jit(do_not_specialize=["score_row", "out_row", "length", "count", "parts"])
+def _write_part(
+    scores, least, tally, out, score_row, out_row, length, count, parts,
+    WRITE: tl.constexpr, TILE: tl.constexpr, PARTS: tl.constexpr,
+):  # fmt: skip
+    """One part of a row: count what is above the smallest score taken, and what equals it; or write what is taken."""
+    row, part = tl.program_id(1).to(tl.int64), tl.program_id(0)
+    key, index, real = keys_of(scores + row * score_row, scores, part * TILE, length, TILE, False)
+    low = ordered(tl.load(least + row))
+    at = tl.arange(0, PARTS)
+    tally += row * parts * 2
+    if WRITE:
+        over = tl.load(tally + at * 2, mask=at < parts, other=0)
+        equal = tl.load(tally + at * 2 + 1, mask=at < parts, other=0)
+        room = count - tl.sum(over)  # for those that equal it, the earlier first
+        equal_before = tl.minimum(tl.sum(tl.where(at < part, equal, 0)), room)
+        written = tl.sum(tl.where(at < part, over, 0)) + equal_before
+        write_chosen(key, index, real, low, room - equal_before, out + row * out_row, written)
+    else:
+        tl.store(tally + part * 2, tl.sum((real & (key > low)).to(tl.int32)))
+        tl.store(tally + part * 2 + 1, tl.sum((real & (key == low)).to(tl.int32)))

@@ -49,6 +49,8 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(triton_topk, "ONE_TILE", 64)
     monkeypatch.setattr(triton_pages, "ONE_TILE", 64)
     monkeypatch.setattr(triton_topk, "_STEP", 32)
+    monkeypatch.setattr(triton_topk, "_PARTS", (16, 32))
+    monkeypatch.setattr(triton_topk, "_LAUNCH", 0)
 
 
 @pytest.mark.parametrize("size,count", [(1, 1), (5, 5), (7, 3), (100, 17), (1000, 64)])
