@@ -59,7 +59,7 @@ class HubRepo:
         """
         with self._failing(f"a repo {self.name}"):
             try:
-                there = self._api.repo_info(self.name, repo_type="dataset")
+                there = self._api.dataset_info(self.name)
             except RepositoryNotFoundError:
                 self._api.create_repo(self.name, repo_type="dataset", private=private or None)
                 there = None
@@ -68,7 +68,7 @@ class HubRepo:
         with self._failing(f"the branch {self.branch}"):
             if self.branch != "main":
                 self._api.create_branch(self.name, branch=self.branch, repo_type="dataset", exist_ok=True)
-            info = self._api.repo_info(self.name, repo_type="dataset", revision=self.branch)
+            info = self._api.dataset_info(self.name, revision=self.branch)
         return Head(str(info.sha), tuple(file.rfilename for file in info.siblings or ()))
 
     def read(self, path: str, revision: str) -> bytes:
