@@ -66,6 +66,8 @@ def sweep(
             from rich.console import Console
 
             Console(highlight=False).print(plan_table(plan.cells))
+            for reason in plan.skipped:
+                print(f"left out at {reason}")
         return
     jobs = sweep_jobs(plan, out)
     with SweepProgress(jobs, quiet=quiet) as progress:

@@ -42,6 +42,7 @@ class Grid:
         max_new_tokens: Tokens of each answer at most.
         dense_layers: Layers left to full attention.
         dtype: Of the weights; `auto` as `nl-tasks eval` has it.
+        skip_impossible: Leave out a backend at a sparsity that a length does not allow, which is an error otherwise.
     """
 
     models: tuple[str, ...]
@@ -53,6 +54,7 @@ class Grid:
     max_new_tokens: int = 1024
     dense_layers: tuple[int, ...] = ()
     dtype: str = "auto"
+    skip_impossible: bool = False
 
     def __post_init__(self) -> None:
         for name in ("models", "lengths", "tasks", "backends"):
@@ -94,6 +96,7 @@ def parse_grid(told: Mapping[str, Any]) -> Grid:
         ),
         dense_layers=tuple(_list("dense_layers", told.get("dense_layers", []), int)),
         dtype=str(told.get("dtype", "auto")),
+        skip_impossible=_flag("skip_impossible", told.get("skip_impossible", False)),
         **numbers,
     )
 
@@ -144,4 +147,10 @@ def _list(entry: str, value: Any, kinds: type | tuple[type, ...]) -> list[Any]:
 def _whole(entry: str, value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError(f"{entry}={value!r}: write a whole number")
+    return value
+
+
+def _flag(entry: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{entry}={value!r}: write true or false")
     return value

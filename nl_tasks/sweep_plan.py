@@ -51,10 +51,17 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """The cells of a grid in the order in which they are done, and the sessions that can do them, by model."""
+    """The cells of a grid in the order in which they are done.
+
+    Attributes:
+        cells: All that can be done.
+        sessions: That can do them, by model.
+        skipped: What was left out and why, where the grid allows that.
+    """
 
     cells: tuple[PlannedCell, ...]
     sessions: Mapping[str, Session]
+    skipped: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[PlannedCell, ...]:
@@ -76,12 +83,15 @@ def plan_sweep(
     """
     cells: dict[str, PlannedCell] = {}
     sessions = {}
+    refused = {(backend, length): _refusal(backend, length) for backend in grid.backends for length in grid.lengths}
     for model in grid.models:
         sessions[model] = session = Session(model, dtype=grid.dtype, device=device, **(model_options or {}))
         shape = shape_of(session.folder)
         for length in grid.lengths:
             for task in grid.tasks:
                 for backend in grid.backends:
+                    if grid.skip_impossible and refused[backend, length]:
+                        continue
                     cell = session.cell(
                         backend,
                         task,
@@ -94,7 +104,20 @@ def plan_sweep(
                     flops = None if shape is None else cell_flops(shape, cell)
                     there = find_result(out, cell) is not None
                     cells.setdefault(cell.key, PlannedCell(model, cell, there, flops))
-    return SweepPlan(tuple(cells.values()), sessions)
+    if not cells:
+        raise ValueError("no cell of the grid can be evaluated: its lengths are too short for all of its sparsities")
+    skipped = [f"{format_length(n)}: {why}" for (_, n), why in refused.items() if why and grid.skip_impossible]
+    return SweepPlan(tuple(cells.values()), sessions, tuple(skipped))
+
+
+def _refusal(backend: str, length: int) -> str:
+    """Why a backend cannot be as sparse as asked at a length; empty if it can."""
+    chosen = parse_backend(backend)
+    try:
+        chosen.check(length if chosen.phase == "prefill" else 1, length)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def cell_flops(shape: ModelShape, cell: Cell) -> float:

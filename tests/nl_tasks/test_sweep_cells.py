@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,6 +146,21 @@ def test_a_dry_run_counts_and_costs_and_writes_nothing(grid, tmp_path, cli):
     cells = json.loads(text)
     assert len(cells) == len({cell["path"] for cell in cells}) == 24
     assert all(cell["flops"] > 1e6 and not cell["done"] for cell in cells)
+
+
+def test_what_a_length_does_not_allow_is_refused_or_left_out(grid, tmp_path, cli):
+    path = tmp_path / "sparse.toml"
+    path.write_text(grid.read_text().replace("[0.5]", "[0.5, 0.98]"))
+    status, _, err = cli("sweep", path, "--dry-run")
+    assert status == 2 and "sparsity" in err and len(err.strip().splitlines()) == 1
+    path.write_text("skip_impossible = true\n" + path.read_text())
+    status, out, err = cli("sweep", path, "--dry-run")
+    assert (status, err) == (0, "")
+    counted = next(line for line in out.splitlines() if line.startswith("all")).split()[1]
+    assert "left out at 800: snapkv" in out and 24 < int(counted) < 48
+    path.write_text(re.sub("backends = .*", 'backends = ["snapkv"]', path.read_text()).replace("0.5, 0.98", "0.98"))
+    status, _, err = cli("sweep", path, "--dry-run")
+    assert status == 2 and "no cell of the grid can be evaluated" in err
 
 
 def test_a_cell_costs_what_its_prompt_and_answer_do(grid, tmp_path):

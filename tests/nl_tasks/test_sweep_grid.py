@@ -51,6 +51,7 @@ def test_sparsities_go_to_the_backends_that_leave_room_for_them():
         ({"sparsities": [1.5]}, "sparsity=1.5 is out of range"),
         ({"n": 0}, "n=0 is out of range"),
         ({"n": "many"}, "n='many': write a whole number"),
+        ({"skip_impossible": "yes"}, "skip_impossible='yes': write true or false"),
         ({"max_new_tokens": True}, "max_new_tokens=True: write a whole number"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
