@@ -93,7 +93,8 @@ def publish(
             f"{repo.name} has configs that are not in this folder ({', '.join(gone)}): "
             "generate them here as well, or add --replace to take them away (earlier revisions keep them)"
         )
-    removed = sorted({path for paths in there.values() for path in paths} - set(upload.files))
+    old = {path for paths in there.values() for path in paths if path in head.files}
+    removed = sorted(old - set(upload.files))
     message = f"{upload.dataset}: {', '.join(upload.configs)}"
     message = message if len(message) <= 120 else f"{upload.dataset}: {len(upload.configs)} configs"
     commit = repo.commit(upload.files, removed, message=message, parent=head.revision)
