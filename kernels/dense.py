@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.fa4 import full_fa4, runs_fa4
 
 _SHORT = 1024  # rows below which launching costs more than any kernel saves
+_LONG = 2**26  # bytes of keys and values from which on our split kernel decodes faster than torch's
 
 
 def dense_kernels(q: Tensor, k: Tensor) -> dict[str, Callable[..., Tensor]]:
@@ -43,7 +45,16 @@ def dense_kernels(q: Tensor, k: Tensor) -> dict[str, Callable[..., Tensor]]:
 
 
 def fastest_dense(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor | None:
-    """Dense causal attention by the first of `dense_kernels`; None without one, or for so few rows that none pays."""
+    """Dense causal attention by the first of `dense_kernels`; None without one, or for so few rows that none pays.
+
+    One row over a long cache is split over the GPU by our own kernel, as fast as cuDNN, which would have to be set up
+    anew for each length, and faster than torch's flash kernel (benchmarks/h100_decode.txt).
+    """
+    half = q.dtype in (torch.bfloat16, torch.float16)
+    if q.shape[2] == 1 and half and runs_triton(q) and q.shape[3] <= 256 and 2 * k.nbytes >= _LONG:
+        from nl_tasks.kernels.triton_tokens import attend_lists
+
+        return attend_lists(q, k, v, None, None, 1, scale=scale)[0]
     if q.shape[2] < _SHORT:
         return None
     for run in dense_kernels(q, k).values():

@@ -9,6 +9,7 @@ of query heads, or of KV heads where the query heads of a group share their sele
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -136,6 +137,10 @@ class VerticalSlashPlan(Plan):
 
     def band_table(self) -> Tensor:
         """Return `[B, H, S + query_block]` bool: entry `i` says if key `p + i - S` is in a band of the block at `p`."""
+        return self._band_table
+
+    @cached_property
+    def _band_table(self) -> Tensor:
         size = self.keys + self.query_block
         valid = torch.arange(self.starts.shape[-1], device=self.device) < self.bands[..., None]
         edge = torch.zeros(*self.starts.shape[:2], size + 1, dtype=torch.int32, device=self.device)
@@ -188,11 +193,15 @@ class VerticalSlashPlan(Plan):
 
 @dataclass(frozen=True, eq=False)
 class PagePlan(Plan):
-    """Decode: pages of `page` keys for the one query row. `pages` `[B, H, M]`, ascending; `counts` `[B, H]`."""
+    """Decode: pages of `page` keys for the one query row. `pages` `[B, H, M]`, ascending; `counts` `[B, H]`.
+
+    `each` is how many keys every head reads, where that is known without asking the device.
+    """
 
     page: int
     pages: Tensor
     counts: Tensor
+    each: int | None = None
 
     @property
     def device(self) -> torch.device:  # noqa: D102
@@ -203,6 +212,8 @@ class PagePlan(Plan):
         return torch.arange(self.pages.shape[-1], device=self.device) < self.counts[..., None]
 
     def computed(self) -> Tensor:  # noqa: D102
+        if self.each is not None:
+            return torch.full_like(self.counts, self.each, dtype=torch.int64)
         width = (self.keys - self.pages.long() * self.page).clamp(max=self.page)
         return torch.where(self.valid(), width, 0).sum(-1)
 

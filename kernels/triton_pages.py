@@ -45,7 +45,7 @@ def quest_step(
 def plan_pages(q: Tensor, low: Tensor, high: Tensor, page: int, tokens: int, keys: int, *, share: bool) -> PagePlan:
     """The plan that `quest_step` attends over, all rows having `keys` keys."""
     pages, counts = choose_pages(page_scores_triton(q, low, high, share=share), page, tokens, keys)
-    return PagePlan(1, keys, page, pages, counts)
+    return PagePlan(1, keys, page, pages, counts, (pages.shape[2] - 1) * page + (keys - 1) % page + 1)
 
 
 def page_scores_triton(

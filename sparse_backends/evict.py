@@ -18,7 +18,8 @@ class Slot:
     evicted, `positions` `[B, Hkv, S]` says which token of its row each key belongs to, -1 if it is not to be read
     (evicted, or padding), `lengths` how many tokens each row has, and `prompts` how many of them were its prompt.
     While nothing more is evicted, `packed` says how many keys to be read stand in front `[B, Hkv]`, and how many places
-    there were when they were put there; all after those are to be read. `memory` is what a backend remembers.
+    there were when they were put there; all after those are to be read; `whole` says that so are all of the former.
+    `memory` is what a backend remembers.
     """
 
     prompt: int | None = None
@@ -26,6 +27,7 @@ class Slot:
     lengths: list[int] = field(default_factory=list)
     prompts: list[int] = field(default_factory=list)
     packed: tuple[Tensor, int] | None = None
+    whole: bool = False
     memory: dict[Any, dict[str, Any]] = field(default_factory=dict)
     _left: tuple[Tensor, int] | None = None
     _compared: bool = False
@@ -105,7 +107,7 @@ class EvictedLayer(DynamicLayer):
         index = index.long()
         if index.shape[-1] == positions.shape[-1]:
             return
-        slot.packed = counts, index.shape[-1]
+        slot.packed, slot.whole = (counts, index.shape[-1]), bool((counts == index.shape[-1]).all())
         real = torch.arange(index.shape[-1], device=index.device) < counts[..., None]
         slot.positions = torch.where(real, positions.gather(-1, index), -1)
         wide = index[..., None].expand(-1, -1, -1, self.keys.shape[-1])

@@ -77,6 +77,8 @@ class Forward:
         self, parts: list[Part], q: Tensor, k: Tensor, v: Tensor, each: Callable[[Part, Tensor, Tensor, Tensor], Tensor]
     ) -> Tensor:
         """Apply `each` to the parts and put the outputs in their places; padding gets zeros."""
+        if len(parts) == 1 and parts[0].queries == slice(None) and parts[0].keys == slice(None):
+            return each(parts[0], q, k, v)
         out = torch.zeros_like(q)
         for part in parts:
             inner = q[part.rows, :, part.queries], k[part.rows, :, part.keys], v[part.rows, :, part.keys]
@@ -210,18 +212,25 @@ class _Call:
             for row in range(part.first, part.first + of_part.shape[0]):
                 slot.lengths[row], slot.prompts[row] = of_part.shape[2], prompts[0]
                 prompts = prompts[1:]
-        slot.positions, slot.packed = kept_positions(kept, (self.batch, k.shape[1], self.keys)), None
+        slot.positions = kept_positions(kept, (self.batch, k.shape[1], self.keys))
+        slot.packed, slot.whole = None, False
 
     def evicted(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention of a generated token over what is left and itself; then what is to go."""
         held = self.slot.append()
-        plan = TokenPlan(1, self.keys, *self.slot.listed(held))
-        for row in range(self.batch):
-            one = TokenPlan(1, self.keys, plan.tokens[row : row + 1], plan.counts[row : row + 1])
+        if self.slot.whole:
+            plan: Plan = FullPlan(1, self.keys, self.batch, q.shape[1], q.device)
+            rows: list[Plan] = [FullPlan(1, self.keys, 1, q.shape[1], q.device)] * self.batch
+        else:
+            tokens, counts = self.slot.listed(held)
+            plan = TokenPlan(1, self.keys, tokens, counts)
+            rows = [TokenPlan(1, self.keys, tokens[i : i + 1], counts[i : i + 1]) for i in range(self.batch)]
+        for row, one in enumerate(rows):
             self.run.record(self.layer, row, one, q.shape[1], self.slot.prompts[row], seen=self.slot.lengths[row])
-        out = attention(q, k, v, plan, scale=self.scale, provider=self.forward.provider)[0]
+        out = self.attend(q, k, v, plan)
         after = self.steps(0, q, k, held, self.slot.prompts)
         if after is not None and self.slot.positions is not None:
-            self.slot.positions, self.slot.packed = self.slot.positions.masked_fill(~after, -1), None
+            self.slot.positions = self.slot.positions.masked_fill(~after, -1)
+            self.slot.packed, self.slot.whole = None, False
             self.run.record_positions(self.layer, self.slot.positions, q.shape[1])
         return out

@@ -25,7 +25,7 @@ def page_plan(scores: Tensor, tokens: int, page: int, keys: int, *, edges: bool 
     chosen = top(scores, others)
     last = chosen.new_full((*chosen.shape[:-1], 1), pages - 1)
     counts = chosen.new_full(chosen.shape[:-1], others + 1)
-    return PagePlan(1, keys, page, torch.cat([chosen, last], -1), counts)
+    return PagePlan(1, keys, page, torch.cat([chosen, last], -1), counts, others * page + newest)
 
 
 def page_floor(keys: int, page: int, *, edges: bool = False) -> int:

@@ -98,6 +98,7 @@ def test_quest_step(keys, heads, kv, dim, batch, page, share, parts, request):
     plan = triton_pages.plan_pages(q, low, high, page, budget, keys, share=share)
     assert torch.equal(plan.pages, expected.pages)
     assert torch.equal(plan.counts, expected.counts)
+    assert torch.equal(plan.computed(), plan.mask(0, 1).sum((2, 3)))
     step = triton_pages.quest_step(q, k, v, low, high, page, budget, scale=0.3, share=share)
     agree(step, reference_attention(q, k, v, expected, scale=0.3))
 
