@@ -60,7 +60,7 @@ def test_a_limit_of_the_system_is_a_failure_too(command, folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 
     process = command(*WORDS, preexec_fn=limit)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "File too large" in err and err.count("\n") == 1
     assert [path.name for path in folder.rglob("*") if path.suffix in (".parquet", ".tmp")] == []

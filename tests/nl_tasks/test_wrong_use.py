@@ -162,6 +162,6 @@ def test_a_file_in_the_place_of_the_folder_is_refused(cli, folder):
 
 def test_statuses_hold_for_the_installed_command(command):
     process = command("generate", "story_multihope", "--len", "64")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (2, "")
     assert err.startswith("nl-tasks: unknown task 'story_multihope'") and err.count("\n") == 1
