@@ -39,7 +39,7 @@ WHOLE = [
     "random:phase=decode,sparsity=0",
 ]
 ARCHITECTURES = ["llama", "qwen2", "qwen3", "mistral", "gemma3"]
-LONG = ("llama", "gemma3")  # where a prompt of 1000 tokens is read as well
+LONG = ("llama",)  # where a prompt of 1000 tokens is read as well: they take most of the time
 BATCHES = {"left": (65, 1, 63), "right": (64, 2, 65)}
 
 
@@ -93,7 +93,7 @@ def test_logits_and_generated_tokens_are_those_of_dense_attention(spec, name, ti
 def test_smollm2_is_itself(smollm2):
     model, tokenizer = smollm2
     text = "The quick brown fox jumps over the lazy dog. " * 30
-    long = tokenizer(text, return_tensors="pt").input_ids[:, :130]
+    long = tokenizer(text, return_tensors="pt").input_ids[:, :90]
     tokenizer.padding_side = "left"
     batch = tokenizer([text[:200], "Say", text[40:230]], return_tensors="pt", padding=True)
     with torch.no_grad():
@@ -106,5 +106,5 @@ def test_smollm2_is_itself(smollm2):
             with backend.attach(model):
                 # Logits reach 36 here, and transformers' own two attentions (eager, sdpa) are 6e-5 apart.
                 torch.testing.assert_close(model(long).logits, expected, atol=1e-4, rtol=0, msg=spec)
-                if backend.phase != "prefill":
+                if backend.name in ("quest", "ada_snapkv", "tova"):
                     assert torch.equal(model.generate(**batch, max_new_tokens=8, do_sample=False), said), spec
