@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 probe = typer.Typer(
-    help="A small model that can do the tasks, so that sparse attention has something to break.", no_args_is_help=True
+    help="A small model that can do the tasks, so that sparse attention has something to break.\n\n"
+    "Example: nl-tasks probe train --steps 2000 --out probe-run",
+    no_args_is_help=True,
 )
 
 _MISSING = "pip install 'nl-tasks[probe]'"
