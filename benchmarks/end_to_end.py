@@ -2,9 +2,10 @@
 
     python benchmarks/end_to_end.py MODEL_FOLDER --len 8k,32k > benchmarks/h100_end_to_end.txt
 
-Needs torch and transformers alone. Lengths beyond the model's context scale its rotary embedding linearly. Prompts are
-those in `--prompts FILE.npz` (token ids by length: "8k", ...), else random tokens. `--check` also runs the prompt of
-that length and some tokens after it on the CPU in float32 through the plain torch kernels, and compares logits.
+Needs torch and transformers alone. A folder with a config.json alone is a model with random weights, which is as fast.
+Lengths beyond the model's context scale its rotary embedding linearly. Prompts are those in `--prompts FILE.npz` (token
+ids by length: "8k", ...), else random tokens. `--check` also runs the prompt of that length and some tokens after it on
+the CPU in float32 through the plain torch kernels, and compares logits.
 """
 
 import argparse
@@ -41,7 +42,11 @@ def load(folder: str, length: int, device: str, dtype: torch.dtype) -> Any:
     if length > config.max_position_embeddings:
         rope = {**config.rope_parameters, "rope_type": "linear", "factor": length / config.max_position_embeddings}
         config.rope_parameters, config.max_position_embeddings = rope, length
-    model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, attn_implementation="sdpa")
+    if not list(Path(folder).glob("*.safetensors")):
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").to(dtype)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, attn_implementation="sdpa")
     return model.to(device).eval()
 
 
@@ -104,6 +109,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=64, help="tokens generated a run")
     parser.add_argument("--prompts")
     parser.add_argument("--check", help="length at which outputs are compared with the CPU's")
+    parser.add_argument("--check-backend", action="append", help="backends compared there, if others")
     parser.add_argument("--json", help="file for the rows")
     given = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -125,9 +131,9 @@ def main() -> None:
             ids = prompt(name, model).to(device)
             dense: list[int] = []
             for spec in backends:
-                for _ in range(2):  # the first compiles
+                for tokens in (4, given.tokens):  # the first compiles
                     (first, pace, said), report = with_backend(
-                        model, spec, "auto", partial(generate, model, ids, given.tokens, device)
+                        model, spec, "auto", partial(generate, model, ids, tokens, device)
                     )
                 dense = dense or said
                 same = sum(a == b for a, b in zip(said, dense)) / len(said)
@@ -140,7 +146,7 @@ def main() -> None:
                 print(f"{name:>7}  {spec:<38}{first:>9.3f}{pace:>10.1f}{shown}{same:>10.2f}", flush=True)
             del model
         if given.check:
-            rows += check(given.model, given.check, prompt, backends, device)
+            rows += check(given.model, given.check, prompt, given.check_backend or backends, device)
     if given.json:
         Path(given.json).write_text("\n".join(json.dumps(row) for row in rows) + "\n")
 

@@ -314,13 +314,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lengths = [parse_length(part) for part in given.len.split(",")]
     shape = Shape(batch=given.batch)
     rows = []
-    try:
-        for row in bench_decode(lengths, shape=shape, methods=given.method or tuple(METHODS)):
-            rows.append(row)
-            if given.json:
-                print(json.dumps({**row.row(), "batch": given.batch, **machine()}), flush=True)
-    except ValueError as error:
-        sys.exit(str(error))
+    for row in bench_decode(lengths, shape=shape, methods=given.method or tuple(METHODS)):
+        rows.append(row)
+        if given.json:
+            print(json.dumps({**row.row(), "batch": given.batch, **machine()}), flush=True)
     chosen = snapkv_selection(min(131072, max(lengths)), shape)
     if given.json:
         print(json.dumps({"phase": "evict", **chosen, "batch": given.batch, **machine()}))
@@ -332,4 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(str(error))

@@ -55,3 +55,26 @@ def generate(
         speed, wall = pace.samples_per_second, pace.wall_samples_per_second
         figures = f"{speed:>11.1f}{wall:>13.1f}{speed * pace.tokens:>11.3g}{pace.encode_ms:>11.2f}{pace.ratio:>7.2f}"
         print(f"{pace.task:<18}{format_length(pace.tokens):>8}{figures}", flush=True)
+
+
+@bench.command()
+def decode(
+    lengths: Annotated[str, typer.Option("--len", help="Lengths, comma-separated.")] = "8k,32k,64k,128k,256k,1m",
+    method: Annotated[
+        list[str] | None, typer.Option(help="quest, snapkv, ...; all by default.", show_default=False)
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Sequences that generate together.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row.")] = False,
+) -> None:
+    """One generated token's attention in CUDA graphs, dense and sparse, and from which length on sparse is faster.
+
+    Example: nl-tasks bench decode --len 8k,128k
+    """
+    try:
+        from nl_tasks import bench_decode
+    except ImportError as error:
+        raise ValueError(f"bench decode needs {error.name}: pip install 'nl-tasks[sparse]'") from None
+    arguments = ["--len", lengths, "--batch", str(batch), *(["--json"] if as_json else [])]
+    for name in method or ():
+        arguments += ["--method", name]
+    bench_decode.main(arguments)
