@@ -1,6 +1,7 @@
 """Resampling that keeps pairs together: the same samples are drawn for everything that answered them."""
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,3 +46,21 @@ def band(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[NDArray[np.fl
     """Percentile interval over the first axis of `drawn` `[resamples, ...]`."""
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high
+
+
+def cautious_band(
+    scores: Mapping[str, ArrayLike], drawn: NDArray[np.float64], level: float = 0.95
+) -> tuple[float, float]:
+    """The percentile interval of one entry's `drawn` `[resamples]`, joined with one that never vanishes.
+
+    Resamples of scores that are all equal are equal too, as if nothing else were possible. The other interval is
+    normal, with two pretended samples a task, one 0 and one 1 (Agresti and Coull 1998, doi 10.2307/2685469).
+    """
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    centre = variance = 0.0
+    for values in scores.values():
+        padded = np.concatenate([np.asarray(values, dtype=float), [0.0, 1.0]])
+        centre += padded.mean() / len(scores)
+        variance += padded.var() / len(padded) / len(scores) ** 2
+    half = NormalDist().inv_cdf((1 + level) / 2) * variance**0.5
+    return max(min(float(low), centre - half), 0.0), min(max(float(high), centre + half), 1.0)

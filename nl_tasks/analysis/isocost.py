@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nl_tasks.analysis.bootstrap import RESAMPLES, band, paired_means
+from nl_tasks.analysis.bootstrap import RESAMPLES, cautious_band, paired_means
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +52,15 @@ def isocost(points: Sequence[Point], *, resamples: int = RESAMPLES) -> list[Stan
     costs = np.array([point.cost for point in points])
     if len(wrong := costs[~(np.isfinite(costs) & (costs > 0))]):
         raise ValueError(f"cost={wrong[0]} is out of range: above 0")
-    low, high = band(drawn)
+    bands = [cautious_band(point.scores, drawn[:, i]) for i, point in enumerate(points)]
     shares = np.mean([pareto(costs, row) for row in drawn], axis=0)
     best = pareto(costs, means)
     return [
         Standing(
             point=points[i],
             accuracy=float(means[i]),
-            low=float(low[i]),
-            high=float(high[i]),
+            low=bands[i][0],
+            high=bands[i][1],
             on_frontier=bool(best[i]),
             frontier_share=float(shares[i]),
         )

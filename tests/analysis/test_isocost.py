@@ -101,3 +101,19 @@ def test_wrong_input_is_named():
         critical_length({5: [point("s", 0, 1, 0.5)]}, "s", "l")
     with pytest.raises(ValueError, match="length 5 has no point of dense s"):
         critical_length({5: [point("l", 0.5, 1, 0.5)]}, "s", "l")
+
+
+def test_bands_do_not_vanish_where_every_answer_is_right():
+    (only,) = isocost([Point(model="m", method="dense", sparsity=0, cost=1.0, scores={"t": np.ones(100)})])
+    assert only.high == 1.0 and 0.95 < only.low < 0.99
+    (wide,) = isocost([Point(model="m", method="dense", sparsity=0, cost=1.0, scores={"t": np.ones(10)})])
+    assert wide.low < 0.9
+
+
+def test_bands_of_nearly_perfect_scores_cover_the_truth():
+    covered = []
+    for seed in range(300):
+        scores = (np.random.default_rng(seed).random(100) < 0.98).astype(float)
+        (found,) = isocost([Point(model="m", method="d", sparsity=0, cost=1.0, scores={"t": scores})], resamples=200)
+        covered.append(found.low <= 0.98 <= found.high)
+    assert np.mean(covered) >= 0.93

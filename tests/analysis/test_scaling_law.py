@@ -157,3 +157,23 @@ def test_wrong_observations_are_named():
     law = fit_scaling_law(simulate(12, n=4))
     with pytest.raises(ValueError, match="task='niah'"):
         law.predict(["niah"], [1e9], [1000], [1])
+
+
+def test_an_axis_may_be_left_out():
+    seen = simulate(13, sizes=(7.6e9,))
+    law = fit_scaling_law(seen, axes=["length", "compression"])
+    assert law.alpha == 0.0 and "alpha" not in law.errors
+    assert law.gamma == pytest.approx(SLOPES["gamma"], abs=5 * law.errors["gamma"])
+    told = law.predict(["story"], [7.6e9], [16384], [1])
+    there = (seen.task == "story") & (seen.length == 16384) & (seen.compression == 1)
+    assert told[0] == pytest.approx(seen.score[there].mean(), abs=0.12)
+    answer = hold_out(seen, "compression", axes=["length", "compression"])
+    assert answer.value == 20 and answer.r2_held_out > 0.8
+    with pytest.raises(ValueError, match="axes=\\['depth'\\]"):
+        fit_scaling_law(seen, axes=["depth"])
+
+
+def test_fewer_samples_than_coefficients_are_too_few():
+    seen = simulate(14, n=1)
+    with pytest.raises(ValueError, match="8 samples are too few for the errors of 11 coefficients"):
+        fit_scaling_law(Observations(**{**vars(seen), "score": np.arange(len(seen.score)) % 2.0}))

@@ -1,3 +1,7 @@
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -71,3 +75,11 @@ def test_the_file_is_named(tmp_path, cli):
     assert status == 2 and len(err.strip().splitlines()) == 1
     status, _, err = cli("sweep", tmp_path / "none.toml")
     assert status == 1 and "No such file" in err
+
+
+def test_the_grids_of_the_repository_are_read():
+    root = Path(__file__).parents[2]
+    probe = read_grid(root / "benchmarks" / "sweep_probe" / "grid.toml")
+    assert len(probe.backends) * len(probe.tasks) * len(probe.lengths) == 300
+    shown = re.search(r"```toml\n(# grid.toml\n.*?)```", (root / "README.md").read_text(), re.DOTALL)
+    assert len(parse_grid(tomllib.loads(shown[1])).backends) == 17
