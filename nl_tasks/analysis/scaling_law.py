@@ -128,11 +128,13 @@ def fit_scaling_law(seen: Observations, *, axes: Collection[str] = tuple(AXES.va
     shift = np.zeros((len(names), design.shape[1]))
     shift[:, : len(names)] = np.eye(len(names))
     shift[:, len(names) :] = -np.array(centres)
-    intercepts, covariance = shift @ fit.params, shift @ fit.cov_params() @ shift.T
+    intercepts, variances = shift @ fit.params, np.diag(shift @ fit.cov_params() @ shift.T)
+    if not (variances > 0).all() or not (errors > 0).all():
+        raise ValueError("the scaling law has no errors: the scores hardly vary along an axis or task")
     return ScalingLaw(
         tasks=dict(zip(names, intercepts.tolist())),
         **{**dict.fromkeys(AXES, 0.0), **dict(zip(symbols, slopes.tolist()))},
-        errors=dict(zip([*names, *symbols], [*np.sqrt(np.diag(covariance)).tolist(), *errors[len(names) :].tolist()])),
+        errors=dict(zip([*names, *symbols], [*np.sqrt(variances).tolist(), *errors[len(names) :].tolist()])),
         n=len(seen.score),
     )
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from nl_tasks.analysis.cost_model import CORRECTED, PUBLISHED
-from nl_tasks.analysis.isocost import CriticalLength
+from nl_tasks.analysis.isocost import CriticalLength, Standing
 from nl_tasks.generators.lengths import format_length
 from nl_tasks.report.answers import IsoCost, Row
 from nl_tasks.report.costs import cost
@@ -63,6 +65,7 @@ def isocost_table(found: Sequence[IsoCost], link: Link) -> Table:
             number(standing.point.sparsity, "g"),
             number(standing.point.cost, ".3g"),
             number(standing.accuracy),
+            _worst(standing),
             Value(f"{standing.low:.3f} to {standing.high:.3f}", standing.low),
             Value("yes" if standing.on_frontier else "no", kind="good" if standing.on_frontier else ""),
             number(standing.frontier_share, ".0%"),
@@ -73,8 +76,8 @@ def isocost_table(found: Sequence[IsoCost], link: Link) -> Table:
     ]
     return Table(
         "isocost",
-        ("phase", "length", "model", "method", "sparsity", "cost", "accuracy", "95% band", "on the frontier",
-         "in resamples", "results"),
+        ("phase", "length", "model", "method", "sparsity", "cost", "accuracy", "worst task", "95% band",
+         "on the frontier", "in resamples", "results"),
         tuple(lines),
     )  # fmt: skip
 
@@ -110,6 +113,13 @@ def critical_table(found: Iterable[tuple[str, str, CriticalLength]]) -> Table:
         "The large model at the best of its sparsities that cost no more than the small one run densely. Among several "
         "sparsities the best is chosen on the same samples, which flatters the large model a little.",
     )  # fmt: skip
+
+
+def _worst(standing: Standing) -> Value:
+    """The task of the lowest accuracy, which a mean over tasks hides."""
+    means = {task: float(np.mean(scores)) for task, scores in standing.point.scores.items()}
+    task = min(means, key=lambda name: means[name])
+    return Value(f"{means[task]:.3f} ({task})", means[task])
 
 
 def _means(costs: Sequence[tuple[float | None, float | None]]) -> tuple[float, float] | None:

@@ -168,6 +168,7 @@ def test_what_cannot_be_said_is_a_sentence(simulate, tmp_path, change, sentence)
         assert sentence in text and sentence in report.paths[1].read_text()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_names_are_escaped(simulate, tmp_path):
     from dataclasses import replace
 
