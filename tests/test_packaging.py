@@ -38,10 +38,18 @@ HEAVY = (
 """What extras bring."""
 
 
+def files(folder):
+    """All files of a folder at the top but what Python leaves there; those of `nl_tasks` without its links."""
+    for path in sorted((ROOT / folder).rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        linked = parts[0] == "nl_tasks" and parts[1] in FOLDERS
+        if path.is_file() and not linked and "__pycache__" not in parts:
+            yield path.relative_to(ROOT)
+
+
 def sources(folder):
-    """Python files of a folder at the top; those of `nl_tasks` without its links."""
-    files = [path.relative_to(ROOT) for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [path for path in files if path.parts[0] != "nl_tasks" or path.parts[1] not in FOLDERS]
+    """Python files of a folder at the top."""
+    return [path for path in files(folder) if path.suffix == ".py"]
 
 
 def imported(path):
@@ -111,13 +119,8 @@ def wheel(tmp_path_factory):
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    expected = {path.as_posix() for path in sources("nl_tasks")}
-    expected |= {f"nl_tasks/{path.as_posix()}" for name in FOLDERS for path in sources(name)}
-    data = ("*.jinja", "*.json", "*.yaml", "py.typed")
-    for folder in ("nl_tasks", *FOLDERS):
-        for path in (path for pattern in data for path in (ROOT / folder).rglob(pattern)):
-            inside = path.relative_to(ROOT).as_posix()
-            expected.add(inside if folder == "nl_tasks" else f"nl_tasks/{inside}")
+    expected = {path.as_posix() for path in files("nl_tasks")}
+    expected |= {f"nl_tasks/{path.as_posix()}" for name in FOLDERS for path in files(name)}
     assert names == expected
     assert {name.partition("/")[0] for name in names} == {"nl_tasks"}
 
