@@ -9,6 +9,7 @@ from torch import Tensor
 from nl_tasks.kernels import (  # noqa: F401 (they register themselves)
     block_sparse,
     fa4,
+    fa4_vertical_slash,
     flex_block_sparse,
     masked,
     tokens,

@@ -41,7 +41,7 @@ def block_sparse_fa4(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, scale:
     from nl_tasks.kernels.fa4_masks import causal, causal_with_offset
 
     lists = block_lists(plan, q.shape[1])
-    return _call(
+    return flash_attention(
         q, k, v, scale,
         mask_mod=causal_with_offset if plan.offset else causal,
         block_sparse_tensors=BlockSparseTensorsTorch(*lists, block_size=(plan.query_block, plan.key_block)),
@@ -52,10 +52,11 @@ def block_sparse_fa4(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, scale:
 @kernel(FullPlan, "fa4", lambda q, plan: runs_fa4(q))
 def full_fa4(q: Tensor, k: Tensor, v: Tensor, plan: FullPlan | None = None, *, scale: float) -> tuple[Tensor, Tensor]:
     """Dense causal attention; shapes as in `AttentionKernel`."""
-    return _call(q, k, v, scale, causal=True)
+    return flash_attention(q, k, v, scale, causal=True)
 
 
-def _call(q: Tensor, k: Tensor, v: Tensor, scale: float, **options: Any) -> tuple[Tensor, Tensor]:
+def flash_attention(q: Tensor, k: Tensor, v: Tensor, scale: float, **options: Any) -> tuple[Tensor, Tensor]:
+    """Call the package on `[B, H, T, D]` tensors; output and log-sum-exp."""
     from flash_attn.cute.interface import flash_attn_func
 
     rows_first = (x.transpose(1, 2) for x in (q, k, v))

@@ -84,14 +84,14 @@ def choose_tile(q: Tensor, plan: BlockPlan, per: int) -> Tile:
     """Pick the tile for q's head dimension and dtype, and a plan whose lists serve `per` query heads each."""
     rows = min(128, max(plan.query_block, 16) * (per if plan.query_block < 128 else 1))
     rows = 1 << (rows.bit_length() - 1)
-    wide = q.shape[-1] > 128 or q.dtype == torch.float32
-    if wide:
-        rows = min(rows, 64)
-    keys = min(max(plan.key_block, 64), 32 if wide else 64)
-    return Tile(rows, keys, 8 if rows == 128 else 4, 2 if wide else 3)
+    if q.shape[-1] > 128 or q.dtype == torch.float32:  # tiles of twice the size
+        return Tile(min(rows, 64), 32, 4, 2, descriptors=plan.key_block >= 32)
+    if rows == 128 and plan.key_block >= 128:
+        return Tile(128, 128, 8, 2, descriptors=True)
+    return Tile(rows, 64, 8 if rows == 128 else 4, 3, descriptors=plan.key_block >= 64)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["heads", "queries", "keys", "lists", "list_rows", "longest", "group", "per"])
 def _attend(
     q, k, v, k_tiles, v_tiles, out, lse, indices, counts,
     q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row,

@@ -38,7 +38,7 @@ def line_sums_triton(q: Tensor, k: Tensor, *, scale: float) -> tuple[Tensor, Ten
     total = q.new_zeros(batch * heads, (bands + 1) * TILE, dtype=torch.float32)
     total[:, :-TILE] += skewed[..., :TILE].flatten(1)
     total[:, TILE:] += skewed[..., TILE:].flatten(1)
-    zero = last * TILE - (keys - rows) + TILE - 1  # entry of distance 0
+    zero = last * TILE - (keys - rows) + TILE  # entry of distance 0
     return columns.sum(1).view(batch, heads, keys), total[:, zero : zero + keys].view(batch, heads, keys)
 
 
@@ -93,19 +93,20 @@ def _sums(
     inside = tl.arange(0, TILE)
     dims = tl.arange(0, WIDE)
     tiles = tl.cdiv(rows, TILE)
-    diagonal = tl.arange(0, 2 * TILE)
-    from_key = inside[:, None] + (TILE - 1) - diagonal[None, :]  # row less key is constant along a skewed column
-    real = (from_key >= 0) & (from_key < TILE)
-    from_key = tl.where(real, from_key, 0)
-    sums = tl.zeros([2 * TILE], tl.float32)
+    seen = tl.zeros([TILE, TILE], tl.float32)
     for tile in range(0, tiles):
-        first = (last - band + tile) * TILE
-        if (first >= 0) & (first < keys):
-            row, key = tile * TILE + inside, first + inside
-            scores = _tile_scores(q, k, row, key, rows, keys, dims, q_row, k_row, DIM, EXACT) * scale
-            of = tl.load(lse + which * tiles * TILE + row, mask=row < rows, other=0.0)
-            allowed = (key[None, :] <= (row + keys - rows)[:, None]) & (row < rows)[:, None] & (key < keys)[None, :]
-            weights = tl.where(allowed, tl.math.exp2(scores - of[:, None]), 0.0)
-            tl.store(columns + (which * tiles + tile) * keys + key, tl.sum(weights, 0), mask=key < keys)
-            sums += tl.sum(tl.where(real, tl.gather(weights, from_key, 1), 0.0), 0)
-    tl.store(skewed + (which * tl.num_programs(0) + band) * 2 * TILE + diagonal, sums)
+        row, key = tile * TILE + inside, (last - band + tile) * TILE + inside
+        scores = _tile_scores(q, k, row, key, rows, keys, dims, q_row, k_row, DIM, EXACT) * scale
+        of = tl.load(lse + which * tiles * TILE + row, mask=row < rows, other=0.0)
+        real = (key >= 0) & (key < keys)
+        allowed = (key[None, :] <= (row + keys - rows)[:, None]) & (row < rows)[:, None] & real[None, :]
+        weights = tl.where(allowed, tl.math.exp2(scores - of[:, None]), 0.0)
+        tl.store(columns + (which * tiles + tile) * keys + key, tl.sum(weights, 0), mask=real)
+        seen += weights  # rows and keys move on together: the same place is on the same diagonal
+    # Turn row i by i places: row less key is then constant along a column, but for those that wrapped around.
+    from_key = (inside[:, None] - inside[None, :]) & (TILE - 1)
+    turned = tl.gather(seen, from_key, 1)
+    wrapped = inside[None, :] > inside[:, None]
+    sums = skewed + (which * tl.num_programs(0) + band) * 2 * TILE + inside
+    tl.store(sums, tl.sum(tl.where(wrapped, turned, 0.0), 0))
+    tl.store(sums + TILE, tl.sum(tl.where(wrapped, 0.0, turned), 0))

@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-defs=False
 """Attention over columns and bands of diagonals in Triton: all heads in one launch, each pair computed once.
 
-A tile of rows walks flat lists of keys: those of its bands, relative to its first row, without gaps between bands, then
-the columns outside its bands. Narrow bands so cost no more than wide ones.
+A tile of rows reads runs of keys out of its bands, then one by one what is left of the bands and the columns outside
+them, without gaps: narrow bands cost no more than wide ones.
 """
 
 import torch
@@ -10,9 +10,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.band_index import RUN, BandIndex
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
+from nl_tasks.kernels.triton_block_sparse import describable, described
+from nl_tasks.kernels.triton_gather import gather_rows
 from nl_tasks.kernels.triton_support import (
     LN2,
     LOG2E,
@@ -39,125 +41,192 @@ def vertical_slash_triton(
     q: Tensor, k: Tensor, v: Tensor, plan: VerticalSlashPlan, *, scale: float, tile: Tile | None = None
 ) -> tuple[Tensor, Tensor]:
     """Attention over the plan's columns and bands; shapes as in `AttentionKernel`. `tile` overrides the choice."""
-    q, scale = positive_scale(q, scale)
-    q, k, v = (rows_contiguous(x) for x in (q, k, v))
-    batch, heads, queries, dim = q.shape
     tile = tile or choose_tile(q)
-    index = BandIndex.of(plan, tile.rows)
-    edge, edge_upto = (index.inner, index.inner_upto) if index.edge is None else (index.edge, index.edge_upto)
-    columns = plan.columns.contiguous()
-    out, lse = empty_outputs(q)
-    grid = (triton.cdiv(queries, tile.rows), heads, batch)
-    _attend[grid](
-        q, k, v, out, lse,
-        index.inner, index.inner_upto, edge, edge_upto, columns, index.columns_upto, index.bands,
-        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
-        heads, queries, plan.keys, columns.shape[1], columns.shape[2], heads // k.shape[1], heads // columns.shape[1],
-        scale * LOG2E, LN2,
-        ROWS=tile.rows, KEYS=tile.keys, BLOCK=plan.query_block, EDGES=index.edge is not None,
-        DIM=dim, WIDE=max(16, triton.next_power_of_2(dim)), EXACT=q.dtype == torch.float32,
-        num_warps=tile.warps, num_stages=tile.stages,
-    )  # fmt: skip
-    return out, lse
+    return walk(q, k, v, plan, BandIndex.of(plan, tile.rows), tile, scale)
 
 
 def choose_tile(q: Tensor) -> Tile:
     """Pick the tile for q's head dimension and dtype."""
     wide = q.shape[-1] > 128 or q.dtype == torch.float32
-    return Tile(64, 32 if wide else 64, 4, 2 if wide else 3)
+    return Tile(64, 32 if wide else 64, 4, 2 if wide else 3, descriptors=True)
 
 
-@triton.jit
+def walk(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    plan: VerticalSlashPlan,
+    index: BandIndex,
+    tile: Tile,
+    scale: float,
+    begun: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Attention over the keys of `index`, of `plan`, and the plan's columns.
+
+    `begun`, output `[B, Hq, T, D]` and log-sum-exp, is attention over other keys of the same rows: it goes on from it.
+    """
+    q, scale = positive_scale(q, scale)
+    q, k, v = (rows_contiguous(x) for x in (q, k, v))
+    batch, heads, queries, dim = q.shape
+    wide = max(16, triton.next_power_of_2(dim))
+    descriptors = tile.descriptors and all(describable(x) for x in (k, v))
+    k_tiles, v_tiles = (described(x, tile.keys, wide) if descriptors else x for x in (k, v))
+    columns, counts = plan.columns.contiguous(), plan.column_counts.contiguous()
+    k_kept, v_kept = k_tiles, v_tiles
+    if descriptors:  # each head's columns side by side: every tile of its rows reads them
+        k_kept, v_kept = (described(gather_rows(x, columns, counts, heads), tile.keys, wide) for x in (k, v))
+    out, lse = empty_outputs(q)
+    first_out, first_lse = (rows_contiguous(begun[0]), begun[1].contiguous()) if begun else (out, lse)
+    grid = (triton.cdiv(queries, tile.rows), heads, batch)
+    _attend[grid](
+        q, k, v, k_tiles, v_tiles, k_kept, v_kept, out, lse, first_out, first_lse,
+        index.runs, index.rest, index.spans, columns, index.bands,
+        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3], *first_out.stride()[:3],
+        heads, queries, plan.keys, columns.shape[1], columns.shape[2], index.runs.shape[3], index.rest.shape[3],
+        index.spans.shape[2], heads // k.shape[1], heads // columns.shape[1], scale * LOG2E, LN2,
+        ROWS=tile.rows, KEYS=tile.keys, RUN=RUN, BLOCK=plan.query_block, PHASES=index.runs.shape[2],
+        BEGUN=begun is not None, DIM=dim, WIDE=wide, EXACT=q.dtype == torch.float32, TMA=descriptors,
+        FAR=(plan.keys + 1) * max(k.stride(2), v.stride(2)) >= 2**31,
+        num_warps=tile.warps, num_stages=tile.stages,
+    )  # fmt: skip
+    return out, lse
+
+
+_ANY = ["heads", "queries", "keys", "lists", "longest", "runs_size", "rest_size", "tiles", "group", "per"]
+
+
+@triton.jit(do_not_specialize=[*_ANY, "q_batch", "k_batch", "v_batch", "out_batch"])  # one build for all lengths
 def _attend(
-    q, k, v, out, lse, inner, inner_upto, edge, edge_upto, columns, columns_upto, bands,
-    q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row,
-    heads, queries, keys, lists, longest, group, per, scale, ln2,
-    ROWS: tl.constexpr, KEYS: tl.constexpr, BLOCK: tl.constexpr, EDGES: tl.constexpr,
-    DIM: tl.constexpr, WIDE: tl.constexpr, EXACT: tl.constexpr,
+    q, k, v, k_tiles, v_tiles, k_kept, v_kept, out, lse, first_out, first_lse, runs, rest, spans, columns, bands,
+    q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row, out_batch, out_head, out_row,
+    heads, queries, keys, lists, longest, runs_size, rest_size, tiles, group, per, scale, ln2,
+    ROWS: tl.constexpr, KEYS: tl.constexpr, RUN: tl.constexpr, BLOCK: tl.constexpr, PHASES: tl.constexpr,
+    BEGUN: tl.constexpr, DIM: tl.constexpr, WIDE: tl.constexpr, EXACT: tl.constexpr, TMA: tl.constexpr,
+    FAR: tl.constexpr,
 ):  # fmt: skip
     """One tile: ROWS rows of one head."""
     FRAME: tl.constexpr = BLOCK if BLOCK > ROWS else ROWS
     tile = tl.num_programs(0) - 1 - tl.program_id(0)  # long rows first
-    head = tl.program_id(1).to(tl.int64)
-    batch = tl.program_id(2).to(tl.int64)
+    head = tl.program_id(1)
+    batch = tl.program_id(2)
     row = tile * ROWS + tl.arange(0, ROWS)
     dims = tl.arange(0, WIDE)
-    inside = (row < queries)[:, None] & (dims < DIM)[None, :]
-    q += batch * q_batch + head * q_head
+    real_dims = (dims < DIM)[None, :]
+    inside = (row < queries)[:, None] & real_dims
+    q += batch.to(tl.int64) * q_batch + head.to(tl.int64) * q_head
     q_tile = tl.load(q + row[:, None].to(tl.int64) * q_row + dims[None, :], mask=inside, other=0.0)
-    k += batch * k_batch + head // group * k_head
-    v += batch * v_batch + head // group * v_head
+    k += batch.to(tl.int64) * k_batch + (head // group).to(tl.int64) * k_head
+    v += batch.to(tl.int64) * v_batch + (head // group).to(tl.int64) * v_head
     offset = keys - queries
     position = row + offset
     frame = tile * ROWS // FRAME * FRAME + offset  # position of the frame's first row
-    lead = tile * ROWS + offset - frame  # rows of the frame before this tile
     base = frame + (position - frame) // BLOCK * BLOCK  # first position of each row's own block
 
-    list_at = batch * lists + head // per
-    size = keys + FRAME
-    inner += list_at * size
-    inner_upto += list_at * (size + 1)
+    list_at = batch.to(tl.int64) * lists + head // per
+    runs += (list_at * PHASES + tile % PHASES) * runs_size
+    rest += (list_at * PHASES + tile % PHASES) * rest_size
+    columns += list_at * longest
     bands += list_at * (keys + BLOCK)
-    begin = tl.load(inner_upto + keys - frame)  # keys before position 0 come first
-    seen = tl.load(inner_upto + keys + lead + 1)  # the tile's first row, and so every row, sees keys up to here
-    end = tl.load(inner_upto + keys + lead + ROWS)
-    whole = begin + (seen - begin) // KEYS * KEYS
+    spans += (list_at * tiles + tile) * 8
+    begin, whole, end = tl.load(spans), tl.load(spans + 1), tl.load(spans + 2)
+    whole = tl.maximum(begin, whole)
 
     high = tl.full([ROWS], float("-inf"), tl.float32)
     total = tl.zeros([ROWS], tl.float32)
     acc = tl.zeros([ROWS, WIDE], tl.float32)
+    place = (batch.to(tl.int64) * heads + head) * queries + row
+    if BEGUN:
+        high = tl.load(first_lse + place, mask=row < queries, other=float("-inf")) / ln2
+        total = tl.where(high == float("-inf"), 0.0, 1.0)
+        first_out += batch.to(tl.int64) * out_batch + head.to(tl.int64) * out_head
+        acc = tl.load(first_out + row[:, None].to(tl.int64) * out_row + dims[None, :], mask=inside, other=0.0)
+        acc = tl.where((total > 0)[:, None], acc.to(tl.float32), 0.0)
     step = tl.arange(0, KEYS)
-    real_dims = (dims < DIM)[None, :]
-    for start in range(begin, whole, KEYS):
-        key = (frame + tl.load(inner + start + step)).to(tl.int64)
-        if DIM == WIDE:
-            k_tile = tl.load(k + key[:, None] * k_row + dims[None, :])
-            v_tile = tl.load(v + key[:, None] * v_row + dims[None, :])
+    PIECES: tl.constexpr = RUN // KEYS
+    for piece in range(begin * PIECES, whole * PIECES):
+        first = frame + tl.load(runs + piece // PIECES) + piece % PIECES * KEYS
+        if TMA:
+            k_tile = k_tiles.load([batch, head // group, first, 0]).reshape(KEYS, WIDE)
+            v_tile = v_tiles.load([batch, head // group, first, 0]).reshape(KEYS, WIDE)
         else:
-            k_tile = tl.load(k + key[:, None] * k_row + dims[None, :], mask=real_dims, other=0.0)
-            v_tile = tl.load(v + key[:, None] * v_row + dims[None, :], mask=real_dims, other=0.0)
+            k_at = k + first.to(tl.int64) * k_row + (step[:, None] * k_row + dims[None, :])
+            v_at = v + first.to(tl.int64) * v_row + (step[:, None] * v_row + dims[None, :])
+            if DIM == WIDE:
+                k_tile, v_tile = tl.load(k_at), tl.load(v_at)
+            else:
+                k_tile = tl.load(k_at, mask=real_dims, other=0.0)
+                v_tile = tl.load(v_at, mask=real_dims, other=0.0)
         scores = product(q_tile, tl.trans(k_tile), EXACT)
         high, total, acc = softmax_step(scores, v_tile, high, total, acc, scale, EXACT)
-    for start in range(whole, end, KEYS):
-        real = start + step < end
-        key = (frame + tl.load(inner + start + step, mask=real, other=0)).to(tl.int64)
-        real = real & (key < keys)
+    # Runs that key 0 or causality cuts: at most one before the whole ones, and those after.
+    before = ((begin > 0) & (tl.load(runs + tl.maximum(begin - 1, 0)) + RUN > -frame)).to(tl.int32)
+    for piece in range(0, (before + end - whole) * PIECES):
+        which = piece // PIECES
+        which = tl.where(which < before, begin - 1, whole + which - before)
+        key = (frame + tl.load(runs + which) + piece % PIECES * KEYS + step).to(tl.int64)
+        real = (key >= 0) & (key < keys)
         k_tile = tl.load(k + key[:, None] * k_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
         v_tile = tl.load(v + key[:, None] * v_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
         scores = product(q_tile, tl.trans(k_tile), EXACT)
         allowed = real[None, :] & (key[None, :] <= position[:, None])
         high, total, acc = masked_softmax_step(scores, allowed, v_tile, high, total, acc, scale, EXACT)
-    if EDGES:
-        edge += list_at * size
-        edge_upto += list_at * (size + 1)
-        end = tl.load(edge_upto + keys + ROWS)
-        for start in range(tl.load(edge_upto + keys - frame), end, KEYS):
-            real = start + step < end
-            key = (frame + tl.load(edge + start + step, mask=real, other=0)).to(tl.int64)
-            real = real & (key < keys)
-            k_tile = tl.load(k + key[:, None] * k_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
-            v_tile = tl.load(v + key[:, None] * v_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
-            scores = product(q_tile, tl.trans(k_tile), EXACT)
-            allowed = real[None, :] & (key[None, :] <= position[:, None])
-            place = key[None, :] - base[:, None] + keys
-            allowed = allowed & (tl.load(bands + place, mask=allowed & (place >= 0), other=0) != 0)
-            high, total, acc = masked_softmax_step(scores, allowed, v_tile, high, total, acc, scale, EXACT)
-    columns += list_at * longest
-    last = tl.minimum(tile * ROWS + offset + ROWS, keys)
-    end = tl.load(columns_upto + list_at * (keys + 1) + last)
-    for start in range(0, end, KEYS):
-        real = start + step < end
-        key = tl.load(columns + start + step, mask=real, other=0).to(tl.int64)
-        k_tile = tl.load(k + key[:, None] * k_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
-        v_tile = tl.load(v + key[:, None] * v_row + dims[None, :], mask=real[:, None] & real_dims, other=0.0)
-        if EDGES:
-            allowed = real[None, :] & (key[None, :] <= position[:, None])
-            place = key[None, :] - base[:, None] + keys
-            allowed = allowed & (tl.load(bands + place, mask=allowed, other=0) == 0)
+    # Single keys: what is left of the bands, then columns; first whole steps that all rows see, then what remains of
+    # both. A step's keys are looked up while the step before computes.
+    begin, seen, end = tl.load(spans + 3), tl.load(spans + 4), tl.load(spans + 5)
+    seen_columns, end_columns = tl.load(spans + 6), tl.load(spans + 7)
+    whole = tl.maximum(seen - begin, 0) // KEYS * KEYS if FRAME == BLOCK else 0
+    rest += begin
+    near = tl.load(rest + step, mask=step < whole, other=0)
+    for start in range(0, whole, KEYS):
+        key = frame + near
+        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+        near = tl.load(rest + start + KEYS + step, mask=start + KEYS + step < whole, other=0)
+        scores = product(q_tile, tl.trans(k_tile), EXACT)
+        high, total, acc = softmax_step(scores, v_tile, high, total, acc, scale, EXACT)
+    rest += whole
+    whole_columns = seen_columns // KEYS * KEYS if FRAME == BLOCK else 0
+    bands_here = bands + keys - frame
+    key = tl.load(columns + step, mask=step < whole_columns, other=0)
+    banded = tl.load(bands_here + key, mask=step < whole_columns, other=0)
+    for start in range(0, whole_columns, KEYS):
+        if TMA:
+            k_tile = k_kept.load([batch, head, start, 0]).reshape(KEYS, WIDE)
+            v_tile = v_kept.load([batch, head, start, 0]).reshape(KEYS, WIDE)
         else:
-            alone = real & (tl.load(bands + key - frame + keys, mask=real, other=0) == 0)
-            allowed = alone[None, :] & (key[None, :] <= position[:, None])
+            k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+            v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+        alone = banded == 0
+        following = start + KEYS + step
+        key = tl.load(columns + following, mask=following < whole_columns, other=0)
+        banded = tl.load(bands_here + key, mask=following < whole_columns, other=0)
+        scores = product(q_tile, tl.trans(k_tile), EXACT)
+        high, total, acc = masked_softmax_step(scores, alone[None, :], v_tile, high, total, acc, scale, EXACT)
+    columns += whole_columns
+    singles = end - begin - whole
+    count = singles + end_columns - whole_columns
+    for start in range(0, count, KEYS):
+        at = start + step
+        in_bands = at < singles
+        near = tl.load(rest + at, mask=in_bands, other=0)
+        far = tl.load(columns + at - singles, mask=(at >= singles) & (at < count), other=0)
+        key = tl.where(in_bands, frame + near, far)
+        real = (at < count) & (key < keys)
+        inside = real[:, None] & real_dims
+        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=inside, other=0.0)
+        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=inside, other=0.0)
+        allowed = real[None, :] & (key[None, :] <= position[:, None])
+        entry = key[None, :] - base[:, None] + keys
+        banded = tl.load(bands + entry, mask=allowed & (entry >= 0), other=0) != 0
+        allowed = allowed & (banded == in_bands[None, :])
         scores = product(q_tile, tl.trans(k_tile), EXACT)
         high, total, acc = masked_softmax_step(scores, allowed, v_tile, high, total, acc, scale, EXACT)
-    place = (batch * heads + head) * queries + row
     store_rows(out, lse, place, row, queries, dims, high, total, acc, ln2, DIM)
+
+
+@triton.jit
+def _rows_at(key, row, FAR: tl.constexpr):
+    """Offsets `[n, 1]` of rows; in 64 bits if FAR."""
+    if FAR:
+        return key.to(tl.int64)[:, None] * row
+    return key[:, None] * row

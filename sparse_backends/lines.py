@@ -1,7 +1,7 @@
 """Scores of columns and diagonals from the attention of the last queries, and plans from the best of them."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -62,20 +62,24 @@ class LineScores:
         sizes = self._limits(_spread(verticals, shape), _spread(slashes, shape))
         return line_entries(self.band_rank, self.column_rank, *sizes, self.queries)
 
-    def plan(self, verticals: int | Tensor, slashes: int | Tensor) -> VerticalSlashPlan:
+    def plan(self, verticals: int | Tensor, slashes: int | Tensor, most: int | None = None) -> VerticalSlashPlan:
         """Keep the first `verticals` columns and `slashes` diagonals of each head: numbers, or `[B, Hq]` of them.
 
-        Never fewer than the forced ones, nor more than there are.
+        Never fewer than the forced ones, nor more than there are. `most` bounds the verticals, where it is known before
+        they are: lists on a GPU are made that long.
         """
         keys, shape = self.columns.shape[2], self.columns.shape[:2]
         vertical, slash = self._limits(*(_sizes(size, shape, self.columns.device) for size in (verticals, slashes)))
-        columns, column_counts = _listed(self.column_rank < vertical[..., None], keys)
+        width = keys if most is None else min(keys, max(PREFIX, most))
+        columns, column_counts = _listed(self.column_rank < vertical[..., None], width)
         covered = pad(self.band_rank < slash[..., None], (1, 1))
         starts, bands = _listed(covered[..., 1:] & ~covered[..., :-1], keys // ROWS + 2)
         ends, _ = _listed(covered[..., :-1] & ~covered[..., 1:], keys // ROWS + 2)
         real = torch.arange(starts.shape[2], device=starts.device) < bands[..., None]
         starts, ends = (torch.where(real, place - keys, 0) for place in (starts, ends))
-        return VerticalSlashPlan(self.queries, keys, ROWS, columns, column_counts, starts, ends, bands)
+        plan = VerticalSlashPlan(self.queries, keys, ROWS, columns, column_counts, starts, ends, bands)
+        plan.__dict__["_band_table"] = covered[..., 1:-1]  # known already: the plan need not work it out
+        return plan
 
     def _limits(self, verticals: Tensor, slashes: Tensor) -> tuple[Tensor, Tensor]:
         keys = self.columns.shape[2]
@@ -90,6 +94,7 @@ def ranked(scores: Tensor, forced: int) -> tuple[Tensor, Tensor]:
     return order, scores.gather(-1, order)
 
 
+@lru_cache(maxsize=256)
 def line_floor(queries: int, keys: int) -> int:
     """Entries of the forced columns and diagonals alone."""
     columns = torch.arange(min(PREFIX, keys)).view(1, 1, -1)
@@ -109,8 +114,7 @@ def _listed(kept: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
     On a GPU lists keep that width, so that nothing has to wait for the counts.
     """
-    listed, upto = compact(kept, width)
-    counts = upto[..., -1].contiguous()
+    listed, counts = compact(kept, width)
     return (listed[..., : max(1, int(counts.max()))], counts) if kept.device.type == "cpu" else (listed, counts)
 
 

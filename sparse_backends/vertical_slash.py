@@ -1,5 +1,6 @@
 """Columns and diagonals ("verticals" and "slashes") chosen by the attention of the last queries."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -47,10 +48,12 @@ class VerticalSlash(Backend):
         """Rank columns and diagonals, with the sizes given or solved for."""
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
-            return lines.plan(self.verticals or 0, self.slashes or 0)
-        target = self.target(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
-        size = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target, 4, k.shape[2], q.device)
-        return lines.plan(size, size)
+            return lines.plan(self.verticals or 0, self.slashes or 0, most=self.verticals)
+        target, heads = self.target(q.shape[2], k.shape[2]), q.shape[0] * q.shape[1]
+        size = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target * heads, 4, k.shape[2], q.device)
+        # The n last columns of a prompt alone hold n (n + 1) / 2 entries.
+        most = math.isqrt(2 * target) + 2 if q.shape[2] == k.shape[2] else None
+        return lines.plan(size, size, most)
 
     def floor(self, queries: int, keys: int) -> int:
         """Four columns and the 64 most recent diagonals as blocks."""

@@ -73,8 +73,7 @@ class XAttention(Backend):
         chosen = free & ((before < threshold) | (threshold >= 1))
         kept = forced.expand_as(free).scatter(3, order.indices, chosen) | forced
         if q.is_cuda:
-            lists, upto = compact(kept, grid.columns)
-            return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, lists, upto[..., -1].contiguous())
+            return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *compact(kept, grid.columns))
         return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *listed(kept))
 
     def floor(self, queries: int, keys: int) -> int:

@@ -5,6 +5,7 @@ import torch
 
 from nl_tasks.kernels.antidiagonals import block_mass
 from nl_tasks.kernels.block_means import block_means, block_means_torch
+from nl_tasks.kernels.compact import compact, compact_torch
 from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
 from nl_tasks.kernels.line_sums import line_sums, line_sums_torch
 from nl_tasks.sparse_backends import parse_backend
@@ -41,6 +42,13 @@ def test_line_entries(keys):
 def test_block_means(block):
     x = made(2, 1000, 4, 128).transpose(1, 2)
     torch.testing.assert_close(block_means(x, block), block_means_torch(x, block), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1, 2048, 5001])
+def test_compact(size):
+    kept = torch.rand(2, 3, size, device=DEVICE) < torch.tensor([0.0, 0.3, 1.0], device=DEVICE)[:, None]
+    for found, expected in zip(compact(kept, size, padding=9), compact_torch(kept, size, 9)):
+        assert torch.equal(found, expected)
 
 
 def test_block_mass():

@@ -1,5 +1,7 @@
 """Prefill kernels on a GPU in 16 bits against the float64 reference, and estimators against plain torch."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -148,3 +150,15 @@ def test_vertical_slash_triton(block, dim, dtype):
         q, k, v = inputs(*shape, dim, dtype)
         for heads in sorted({shape[1], shape[2]}):
             check(q, k, v, line_plan(shape[0], heads, *shape[3:], block), "triton")
+
+
+@pytest.mark.skipif(not has_fa4(), reason="needs flash-attn-4")
+@pytest.mark.parametrize("dim,dtype", [kind for kind in KINDS if kind[0] <= 128], ids=name)
+def test_vertical_slash_fa4(dim, dtype):
+    """Wide bands, whose blocks FlashAttention-4 takes, and narrow ones; last rows that do not fill a block of 128."""
+    for shape in [(2, 8, 2, 2500, 2500), (1, 4, 1, 333, 1101), (1, 4, 4, 1, 1), (1, 4, 2, 4097, 4097)]:
+        q, k, v = inputs(*shape, dim, dtype)
+        plan = line_plan(shape[0], shape[1], *shape[3:], 64)
+        starts = torch.tensor([-2000, -900, -300], device=DEVICE).expand_as(plan.starts).int()
+        ends = torch.tensor([-1500, -830, 64], device=DEVICE).expand_as(plan.ends).int()
+        check(q, k, v, replace(plan, starts=starts, ends=ends), "fa4")

@@ -1,0 +1,69 @@
+"""Vertical-slash attention in two steps: FlashAttention-4 over the blocks that bands fill, Triton over all else."""
+
+import torch
+from torch import Tensor
+
+from nl_tasks.kernels.compact import count_below, expand
+from nl_tasks.kernels.devices import runs_triton
+from nl_tasks.kernels.fa4 import flash_attention, runs_fa4
+from nl_tasks.kernels.plan import VerticalSlashPlan
+from nl_tasks.kernels.provider import kernel
+
+BLOCK, HALF = 128, 64  # of FlashAttention-4, and of the plan
+
+
+def usable(q: Tensor, plan: VerticalSlashPlan) -> bool:
+    """Row blocks of 64 that pair up to 128 at whole multiples of 128, head dimensions up to 128."""
+    aligned = plan.query_block == HALF and plan.offset % BLOCK == 0
+    return aligned and q.shape[-1] <= 128 and runs_fa4(q) and runs_triton(q)
+
+
+@kernel(VerticalSlashPlan, "fa4", usable)
+def vertical_slash_fa4(
+    q: Tensor, k: Tensor, v: Tensor, plan: VerticalSlashPlan, *, scale: float
+) -> tuple[Tensor, Tensor]:
+    """Attention over the plan's columns and bands; shapes as in `AttentionKernel`.
+
+    The Triton kernel goes on from FlashAttention-4's output and log-sum-exp, so that nothing has to be merged.
+    """
+    from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch
+
+    from nl_tasks.kernels.band_index import BandIndex
+    from nl_tasks.kernels.triton_vertical_slash import choose_tile, walk
+
+    counts, lists, intervals = split_bands(plan)
+    shared = q.shape[1] // counts.shape[1]
+    counts, lists = (x.repeat_interleave(shared, 1) if shared > 1 else x for x in (counts, lists))
+    none = torch.zeros_like(counts)
+    blocks = BlockSparseTensorsTorch(none, none[..., None], counts, lists, block_size=(BLOCK, BLOCK))
+    begun = flash_attention(q, k, v, scale, block_sparse_tensors=blocks, pack_gqa=False)
+    tile = choose_tile(q)
+    return walk(q, k, v, plan, BandIndex.of(plan, HALF, intervals), tile, scale, begun)
+
+
+def split_bands(plan: VerticalSlashPlan) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    """Split bands into blocks of 128 keys that all of 128 rows see, and what is left for either half of the rows.
+
+    Returns counts `[B, H, R]` and lists `[B, H, R, n]` int32 of key blocks for each 128 rows, and starts and ends
+    `[B, H, 2, 2 N]` of the rest, relative to the first row of the 64 of either half.
+    """
+    valid = torch.arange(plan.starts.shape[2], device=plan.device) < plan.bands[..., None]
+    starts, ends = plan.starts, torch.where(valid, plan.ends, plan.starts)
+    # The later half's bands lie 64 further: both halves see what is left of a band without its first 64 keys.
+    low = -(-(starts + HALF) // BLOCK)
+    high = (ends // BLOCK).clamp(max=0)
+    count = (high - low).clamp(min=0)
+    own = torch.arange(-(-plan.queries // BLOCK), device=plan.device, dtype=torch.int32) + plan.offset // BLOCK
+    columns = -(-plan.keys // BLOCK)
+    back = expand((1 - high).flip(-1), count.flip(-1), columns)  # blocks back from a row's own, of which it sees a part
+    counts = count_below(back, own + 1)
+    lists = own[:, None] - back[:, :, None]
+
+    some = (count > 0)[:, :, None]
+    shift = torch.arange(0, BLOCK, HALF, device=plan.device, dtype=torch.int32)[:, None]
+    starts, ends = starts[:, :, None], ends[:, :, None]
+    first_end = torch.where(some, (low * BLOCK)[:, :, None] - shift, ends)
+    second_start = torch.where(some, (high * BLOCK)[:, :, None] - shift, ends)
+    starts = torch.stack(torch.broadcast_tensors(starts, second_start), -1).flatten(3)
+    ends = torch.stack(torch.broadcast_tensors(first_end, ends), -1).flatten(3)
+    return counts, lists, (starts, ends)

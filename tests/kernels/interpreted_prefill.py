@@ -1,0 +1,222 @@
+"""Prefill kernels and estimators against their torch versions and the float64 reference; see `test_triton_prefill`."""
+
+import os
+
+import pytest
+import torch
+
+from nl_tasks.kernels import triton_block_sparse, triton_support, triton_vertical_slash
+from nl_tasks.kernels.antidiagonals import softmax_blocks
+from nl_tasks.kernels.attention import attention
+from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.block_means import block_means_torch
+from nl_tasks.kernels.block_sparse import block_sparse_attention
+from nl_tasks.kernels.compact import compact_torch
+from nl_tasks.kernels.fa4_vertical_slash import split_bands
+from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_sums import line_sums_torch
+from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
+from nl_tasks.kernels.reference import reference_attention
+from nl_tasks.kernels.triton_block_means import block_means_triton
+from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
+from nl_tasks.kernels.triton_compact import compact_triton
+from nl_tasks.kernels.triton_line_entries import line_entries_triton
+from nl_tasks.kernels.triton_line_sums import line_sums_triton
+from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
+from nl_tasks.kernels.triton_softmax_blocks import softmax_blocks_triton
+from nl_tasks.kernels.triton_support import Tile
+from nl_tasks.kernels.triton_vertical_slash import vertical_slash_triton, walk
+from nl_tasks.sparse_backends import parse_backend
+
+TOLERANCE = {torch.float32: 5e-6, torch.float16: 4e-3}
+
+
+@pytest.fixture(autouse=True)
+def poisoned(monkeypatch):
+    """Outputs begin as NaN: what a kernel does not write shows."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+
+    def outputs(q):
+        return torch.full(q.shape, torch.nan, dtype=q.dtype), torch.full(q.shape[:-1], torch.nan)
+
+    monkeypatch.setattr(triton_block_sparse, "empty_outputs", outputs)
+    monkeypatch.setattr(triton_vertical_slash, "empty_outputs", outputs)
+
+
+def test_kernels_run_interpreted():
+    assert os.environ["TRITON_INTERPRET"] == "1"
+    assert triton_support.can_run(torch.zeros(1))
+
+
+def inputs(batch, heads, kv_heads, queries, keys, dim, dtype=torch.float32):
+    q = torch.randn(batch, queries, heads, dim).to(dtype).transpose(1, 2)  # as models hand it over
+    return q, torch.randn(batch, kv_heads, keys, dim).to(dtype), torch.randn(batch, kv_heads, keys, dim).to(dtype)
+
+
+def listed(mask):
+    return compact_torch(mask, max(1, int(mask.sum(-1).max())), 0)
+
+
+def block_plan(batch, heads, queries, keys, rows, columns):
+    """Random lists: the first is empty, the last full."""
+    blocks, across = -(-queries // rows), -(-keys // columns)
+    last = ((torch.arange(blocks) + 1) * rows).clamp(max=queries) - 1 + keys - queries
+    mask = torch.rand(batch, heads, blocks, across) < 0.4
+    mask[:, :, 0], mask[:, :, -1] = False, True
+    return BlockPlan(queries, keys, rows, columns, *listed(mask & (torch.arange(across) * columns <= last[:, None])))
+
+
+def line_plan(batch, heads, queries, keys, block):
+    columns = listed(torch.rand(batch, heads, keys) < 0.3)
+    starts = torch.tensor([-190, -73, -30]).expand(batch, heads, 3).int()
+    ends = torch.tensor([-80, -72, block]).expand(batch, heads, 3).int()
+    bands = torch.full((batch, heads), 3, dtype=torch.int32)
+    bands[0, 0] = 1  # rows of this head may see nothing
+    return VerticalSlashPlan(queries, keys, block, *columns, starts, ends, bands)
+
+
+def agree(found, q, k, v, plan):
+    expected, expected_lse = reference_attention(q, k, v, plan, scale=0.3)
+    out, lse = found
+    torch.testing.assert_close(out.double(), expected.nan_to_num(), atol=TOLERANCE[q.dtype], rtol=1e-3)
+    torch.testing.assert_close(lse.double(), expected_lse, atol=TOLERANCE[q.dtype], rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    "shape,blocks,tile",
+    [
+        ((2, 4, 2, 45, 45, 16), (16, 16), None),
+        ((1, 4, 1, 40, 77, 24), (32, 16), Tile(64, 32, 4, 2)),  # heads of a group stacked, steps of two blocks
+        ((1, 2, 1, 150, 150, 16), (64, 64), Tile(64, 32, 4, 2, descriptors=True)),  # half a block a step
+        ((1, 1, 1, 1, 130, 16), (128, 64), None),
+        ((1, 1, 1, 1, 1, 16), (16, 32), None),
+    ],
+    ids=str,
+)
+def test_block_sparse(shape, blocks, tile, dtype):
+    q, k, v = inputs(*shape, dtype)
+    for heads in sorted({shape[1], shape[2]}):  # lists of query heads, or shared by a group
+        plan = block_plan(shape[0], heads, *shape[3:5], *blocks)
+        agree(block_sparse_triton(q, k, v, plan, scale=0.3, tile=tile), q, k, v, plan)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    "shape,block,rows",
+    [
+        ((1, 2, 1, 200, 200, 16), 64, 64),
+        ((2, 2, 2, 65, 130, 24), 64, 64),
+        ((1, 2, 1, 200, 200, 16), 64, 128),  # a tile of two blocks, whose bands differ
+        ((1, 2, 1, 40, 100, 16), 1, 32),  # exact diagonals
+        ((1, 1, 1, 150, 150, 16), 128, 32),  # a block of four tiles
+        ((1, 1, 1, 1, 1, 16), 64, 64),
+    ],
+    ids=str,
+)
+def test_vertical_slash(shape, block, rows, dtype):
+    q, k, v = inputs(*shape, dtype)
+    plan = line_plan(shape[0], shape[1], *shape[3:5], block)
+    agree(vertical_slash_triton(q, k, v, plan, scale=0.3, tile=Tile(rows, 32, 4, 2, True)), q, k, v, plan)
+
+
+def test_negative_scale():
+    q, k, v = inputs(1, 1, 1, 40, 40, 16)
+    plan = block_plan(1, 1, 40, 40, 16, 16)
+    found = block_sparse_triton(q, k, v, plan, scale=-0.3)[0]
+    expected = reference_attention(q, k, v, plan, scale=-0.3)[0].nan_to_num()
+    torch.testing.assert_close(found.double(), expected, atol=5e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("queries,keys", [(300, 300), (100, 228), (1, 129)])
+def test_bands_split_between_two_kernels(queries, keys):
+    """What FlashAttention-4 would compute, by the torch kernel, and the Triton kernel going on from it."""
+    q, k, v = inputs(1, 2, 1, queries, keys, 16)
+    plan = line_plan(1, 2, queries, keys, 64)
+    starts = torch.tensor([-290, -215, -200]).expand(1, 2, 3).int()
+    ends = torch.tensor([-220, -210, 64]).expand(1, 2, 3).int()
+    plan = VerticalSlashPlan(queries, keys, 64, plan.columns, plan.column_counts, starts, ends, plan.bands)
+    counts, lists, intervals = split_bands(plan)
+    assert int(counts.sum()) > 0
+    real = torch.arange(lists.shape[-1]) < counts[..., None]
+    lists = torch.where(real, lists, 2**20).sort(-1).values
+    taken = BlockPlan(queries, keys, 128, 128, torch.where(lists < 2**20, lists, 0).int(), counts)
+    begun = block_sparse_attention(q, k, v, taken, scale=0.3)
+    found = walk(q, k, v, plan, BandIndex.of(plan, 64, intervals), Tile(64, 32, 4, 2), 0.3, begun)
+    agree(found, q, k, v, plan)
+
+
+@pytest.mark.parametrize("rows,keys", [(1, 1), (13, 80), (70, 150), (130, 131)])
+def test_line_sums(rows, keys):
+    q, k = torch.randn(1, 2, rows, 16), torch.randn(1, 1, keys, 16)
+    for found, expected in zip(line_sums_triton(q, k, scale=0.3), line_sums_torch(q, k, scale=0.3)):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("keys", [1, 64, 77, 200])
+def test_line_entries(keys):
+    ranks = torch.randint(0, 2 * keys, (1, 2, keys + 64), dtype=torch.int32), torch.rand(1, 2, keys).argsort(-1).int()
+    sizes = [torch.randint(0, keys + 1, (2, 1, 2), dtype=torch.int32) for _ in range(2)]
+    assert torch.equal(line_entries_triton(*ranks, *sizes), line_entries_torch(*ranks, *sizes, keys))
+
+
+@pytest.mark.parametrize("keys,queries", [(200, 200), (150, 90)])
+def test_line_entries_are_those_of_plans(keys, queries):
+    """The torch version against plans that are made and counted."""
+    q, k = torch.randn(1, 2, queries, 16), torch.randn(1, 2, keys, 16)
+    for size in (70, 90, 130):
+        plan = parse_backend(f"vertical_slash:verticals={size},slashes={size}").plan(q, k, scale=0.3)
+        table = plan.band_table()
+        sizes = torch.ones(1, 1, 2, dtype=torch.int32)
+        ranks = (~table).int(), (~plan.column_table()).int()
+        assert torch.equal(line_entries_torch(*ranks, sizes, sizes, queries)[0], plan.computed())
+
+
+@pytest.mark.parametrize("block", [16, 128])
+def test_block_means(block):
+    x = torch.randn(2, 200, 3, 24).transpose(1, 2)
+    torch.testing.assert_close(block_means_triton(x, block), block_means_torch(x, block), atol=1e-6, rtol=1e-5)
+
+
+def test_pick_blocks():
+    scores = torch.randn(2, 5, 20)
+    scores[0, :, 3:9] = 0.5  # of equals the lower
+    scores[1, :, ::2] = torch.tensor([0.0, -0.0]).repeat(5)
+    counts, own, last = (
+        torch.tensor(x, dtype=torch.int32) for x in ([1, 4, 6, 9, 20], [0, 4, 9, 14, 19], [0, 4, 9, 14, 19])
+    )
+    found = pick_blocks_triton(scores, counts, own, last, 20, near=1)
+    for head in range(2):
+        for row in range(5):
+            forced = {0, int(own[row]) - 1, int(own[row])} & set(range(20))
+            order = sorted(range(int(last[row]) + 1), key=lambda c: (c not in forced, -float(scores[head, row, c]), c))
+            expected = sorted(order[: int(counts[row])])
+            assert found[head, row].tolist() == expected + [0] * (20 - len(expected))
+
+
+@pytest.mark.parametrize("per", [2, 3])
+def test_softmax_blocks(per):
+    scores, upto = torch.randn(4 * per, 7 * per), torch.randint(-1, 7 * per, (4 * per,), dtype=torch.int32)
+    out = torch.full((4, 7), torch.nan)
+    softmax_blocks_triton(scores, upto, out, per, 0.7)
+    torch.testing.assert_close(out, softmax_blocks(scores, upto, per, 0.7), atol=1e-6, rtol=1e-5)
+
+
+def test_compact():
+    kept = torch.rand(2, 3, 3000) < torch.tensor([0.0, 0.1, 1.0])[:, None]
+    for found, expected in zip(compact_triton(kept, 3000, 9), compact_torch(kept, 3000, 9)):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "spec", ["block_sparse:block=16,top_blocks=4", "xattention:block=16,threshold=0.6", "vertical_slash:sparsity=0.2"]
+)
+def test_backends_run_on_the_kernels(spec, monkeypatch):
+    """What a backend chooses through the kernels is what it chooses through torch."""
+    q, k, v = inputs(1, 2, 1, 300, 300, 16)
+    found = parse_backend(spec).plan(q, k, scale=0.3)
+    agree(attention(q, k, v, found, scale=0.3), q, k, v, found)
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    expected = parse_backend(spec).plan(q, k, scale=0.3)
+    assert torch.equal(found.mask(0, 300), expected.mask(0, 300))
