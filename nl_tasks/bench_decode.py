@@ -82,7 +82,7 @@ class Caches:
         self.v = [torch.randn(kv, **options) for _ in range(count)]
         self.bounds = [PageBounds(PAGE).follow(k) for k in self.k]
 
-    def each(self, call: Callable[..., object], *more: Sequence[Any]) -> list[Callable[[], object]]:
+    def each(self, call: Callable[..., Any], *more: Sequence[Any]) -> list[Callable[[], Any]]:
         """`call(q, k, v, ...)` for each cache, with an item of each of `more`."""
         return [partial(call, *inputs) for inputs in zip(self.q, self.k, self.v, *more)]
 
