@@ -42,12 +42,6 @@ def paired_means(
     return means, drawn
 
 
-def band(drawn: NDArray[np.float64], level: float = 0.95) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Percentile interval over the first axis of `drawn` `[resamples, ...]`."""
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high
-
-
 def cautious_band(
     scores: Mapping[str, ArrayLike], drawn: NDArray[np.float64], level: float = 0.95
 ) -> tuple[float, float]:

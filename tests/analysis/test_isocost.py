@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nl_tasks.analysis.bootstrap import band, paired_means
+from nl_tasks.analysis.bootstrap import paired_means
 from nl_tasks.analysis.cost_model import CORRECTED, PRINTED, prefill_flops
 from nl_tasks.analysis.isocost import Point, critical_length, isocost, pareto
 from nl_tasks.analysis.model_shapes import find_shape
@@ -13,6 +13,10 @@ def point(model, sparsity, cost, accuracy, n=200, seed=0):
     return Point(
         model=model, method="m", sparsity=sparsity, cost=cost, scores={"t": (difficulty < accuracy).astype(float)}
     )
+
+
+def band(drawn):
+    return np.quantile(drawn, [0.025, 0.975], axis=0)
 
 
 def test_frontier_by_brute_force():
