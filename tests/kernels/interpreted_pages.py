@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from nl_tasks.kernels import triton_pages, triton_topk, triton_window_scores
+from nl_tasks.kernels import triton_pages, triton_tokens, triton_topk, triton_window_scores
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.page_bounds import PageBounds, page_bounds, page_scores
 from nl_tasks.kernels.plan import FullPlan, PagePlan, TokenPlan
@@ -15,6 +15,7 @@ from nl_tasks.sparse_backends.ada_snapkv import AdaSnapKV
 from nl_tasks.sparse_backends.budget import listed, top
 from nl_tasks.sparse_backends.pages import page_plan
 from nl_tasks.sparse_backends.quest import Quest
+from nl_tasks.sparse_backends.registry import parse_backend
 from nl_tasks.sparse_backends.snapkv import SnapKV
 
 TOLERANCE = {torch.float32: 5e-6, torch.float16: 2e-3}
@@ -170,3 +171,35 @@ def test_evicting_chooses_as_without_triton(method, monkeypatch):
     expected = backend.plan(q, k, scale=0.3)
     assert torch.equal(plan.tokens, expected.tokens)
     assert torch.equal(plan.counts, expected.counts)
+
+
+@pytest.mark.parametrize("spec", ["quest:tokens=32", "quest:tokens=32,share_pages=false,page=8", "snapkv:tokens=140"])
+def test_a_model_says_with_triton_what_it_says_without(spec, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.LlamaConfig(
+        vocab_size=100,
+        hidden_size=64,
+        intermediate_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+    )
+    model = transformers.LlamaForCausalLM(config).eval()
+    ids, mask = torch.randint(1, 100, (2, 150)), torch.ones(2, 150, dtype=torch.long)
+    mask[0, :3] = 0
+    options = {"max_new_tokens": 3, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
+    options |= {"output_logits": True, "return_dict_in_generate": True}
+    kernels = []
+    attend = triton_tokens.attend_lists
+    monkeypatch.setattr(triton_tokens, "attend_lists", lambda *a, **k: kernels.append(1) or attend(*a, **k))
+    with parse_backend(spec).attach(model, provider="auto"):
+        found = model.generate(ids, attention_mask=mask, **options)
+    assert kernels or spec.startswith("snapkv")
+    for module in ("sparse_backends.quest", "kernels.page_bounds", "kernels.window_scores"):
+        monkeypatch.setattr(f"nl_tasks.{module}.runs_triton", lambda x: False)
+    kernels.clear()
+    with parse_backend(spec).attach(model, provider="torch"):
+        expected = model.generate(ids, attention_mask=mask, **options)
+    assert not kernels
+    assert torch.equal(found.sequences, expected.sequences)
+    torch.testing.assert_close(torch.stack(found.logits), torch.stack(expected.logits), atol=1e-5, rtol=1e-4)
