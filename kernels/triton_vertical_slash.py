@@ -212,13 +212,13 @@ def _attend(
         far = tl.load(columns + at - singles, mask=(at >= singles) & (at < count), other=0)
         key = tl.where(in_bands, frame + near, far)
         real = (at < count) & (key < keys)
-        inside = real[:, None] & real_dims
-        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=inside, other=0.0)
-        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=inside, other=0.0)
+        loaded = real[:, None] & real_dims
+        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=loaded, other=0.0)
+        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=loaded, other=0.0)
         allowed = real[None, :] & (key[None, :] <= position[:, None])
         entry = key[None, :] - base[:, None] + keys
-        banded = tl.load(bands + entry, mask=allowed & (entry >= 0), other=0) != 0
-        allowed = allowed & (banded == in_bands[None, :])
+        there = tl.load(bands + entry, mask=allowed & (entry >= 0), other=0) != 0
+        allowed = allowed & (there == in_bands[None, :])
         scores = product(q_tile, tl.trans(k_tile), EXACT)
         high, total, acc = masked_softmax_step(scores, allowed, v_tile, high, total, acc, scale, EXACT)
     store_rows(out, lse, place, row, queries, dims, high, total, acc, ln2, DIM)
