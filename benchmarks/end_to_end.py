@@ -104,7 +104,7 @@ def main() -> None:
     """Print a line for each length and backend, JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--len", default="8k,32k")
+    parser.add_argument("--len", default="8k,32k", help="lengths to time, comma-separated; '' for none")
     parser.add_argument("--backend", action="append")
     parser.add_argument("--tokens", type=int, default=64, help="tokens generated a run")
     parser.add_argument("--prompts")
@@ -126,7 +126,7 @@ def main() -> None:
     print(f"{machine}, torch {torch.__version__}, {Path(given.model).name}, bfloat16, {given.tokens} tokens generated")
     print(f"{'length':>7}  {'backend':<38}{'first s':>9}{'tokens/s':>10}{'density':>9}{'as dense':>10}")
     with torch.no_grad():
-        for name in given.len.split(","):
+        for name in filter(None, given.len.split(",")):
             model = load(given.model, parse_length(name), device, torch.bfloat16)
             ids = prompt(name, model).to(device)
             dense: list[int] = []
