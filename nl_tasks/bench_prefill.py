@@ -173,7 +173,7 @@ def head_by_head(backend: VerticalSlash, q: Tensor, k: Tensor, v: Tensor, size: 
         own = slice(head, head + 1), slice(head // group, head // group + 1)
         mine, keys, values = q[:, own[0]], k[:, own[1]], v[:, own[1]]
         columns, diagonals = line_sums_torch(mine[:, :, -rows:], keys, scale=scale)
-        lines = LineScores(q.shape[2], *ranked(columns / rows, PREFIX), *ranked(diagonals / rows, RECENT))
+        lines = LineScores(q.shape[2], ranked(columns, PREFIX), columns, ranked(diagonals, RECENT), diagonals)
         out[:, own[0]] = attention(mine, keys, values, lines.plan(size, size), scale=scale, provider="triton")[0]
     return out
 

@@ -20,21 +20,31 @@ class LineScores:
     """Columns (by key) and diagonals (by distance) of every query head in the order in which they are kept.
 
     `columns`, `diagonals` `[B, Hq, S]` int64: the forced ones first, then by descending score, the lower of equals
-    first. `column_mass`, `diagonal_mass` `[B, Hq, S]`: their shares of the attention, in that order.
+    first. `column_scores`, `diagonal_scores` `[B, Hq, S]`: attention of the last queries, by key and by distance.
     """
 
     queries: int
     columns: Tensor
-    column_mass: Tensor
+    column_scores: Tensor
     diagonals: Tensor
-    diagonal_mass: Tensor
+    diagonal_scores: Tensor
 
     @classmethod
     def of(cls, q: Tensor, k: Tensor, scale: float, window: int) -> "LineScores":
         """Score lines by the causal attention of the last `window` rows of `q` (all, if there are fewer)."""
         rows = min(window, q.shape[2])
         columns, diagonals = line_sums(q[:, :, -rows:], k, scale=scale)
-        return cls(q.shape[2], *ranked(columns / rows, PREFIX), *ranked(diagonals / rows, RECENT))
+        return cls(q.shape[2], ranked(columns, PREFIX), columns, ranked(diagonals, RECENT), diagonals)
+
+    @property
+    def column_mass(self) -> Tensor:
+        """Scores of the columns in the order in which they are kept, `[B, Hq, S]`."""
+        return self.column_scores.gather(-1, self.columns)
+
+    @property
+    def diagonal_mass(self) -> Tensor:
+        """Scores of the diagonals in the order in which they are kept, `[B, Hq, S]`."""
+        return self.diagonal_scores.gather(-1, self.diagonals)
 
     @cached_property
     def column_rank(self) -> Tensor:
@@ -86,12 +96,11 @@ class LineScores:
         return verticals.clamp(min(PREFIX, keys), keys).int(), slashes.clamp(min(RECENT, keys), keys).int()
 
 
-def ranked(scores: Tensor, forced: int) -> tuple[Tensor, Tensor]:
-    """Order the last dimension: the first `forced` entries, then by descending score; and the scores in that order."""
+def ranked(scores: Tensor, forced: int) -> Tensor:
+    """Order the last dimension: the first `forced` entries, then by descending score, the lower of equals first."""
     first = scores.clone()
     first[..., :forced] = torch.inf
-    order = first.sort(dim=-1, descending=True, stable=True).indices
-    return order, scores.gather(-1, order)
+    return first.sort(dim=-1, descending=True, stable=True).indices
 
 
 @lru_cache(maxsize=256)

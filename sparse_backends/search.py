@@ -9,7 +9,7 @@ from torch import Tensor
 
 def ways_of(device: torch.device) -> int:
     """Parts that a search splits its range into: a GPU counts several plans in the time of one."""
-    return 2 if device.type == "cpu" else 8
+    return 2 if device.type == "cpu" else 16
 
 
 def search_int(entries: Callable[[Tensor], Tensor], target: float, low: int, high: int, device: torch.device) -> Tensor:
@@ -31,14 +31,14 @@ def search_int(entries: Callable[[Tensor], Tensor], target: float, low: int, hig
 def search_float(
     entries: Callable[[Tensor], Tensor], target: float, low: float, high: float, device: torch.device
 ) -> Tensor:
-    """Return the x in `low..high` whose `entries(x)` is nearest to `target`, of 2**30 steps, a 0-d tensor.
+    """Return the x in `low..high` whose `entries(x)` is nearest to `target`, of 2**32 steps, a 0-d tensor.
 
     `entries` maps `[n]` float64 to `[n]` numbers that do not decrease with x. `high`, if that is not too much.
     """
     ways = ways_of(device)
     steps = torch.arange(1, ways, dtype=torch.float64, device=device)
     first, last = (torch.full((), bound, dtype=torch.float64, device=device) for bound in (low, high))
-    for _ in range(math.ceil(30 / math.log2(ways))):
+    for _ in range(math.ceil(32 / math.log2(ways))):
         tried = first + (last - first) * steps / ways
         first, last = _narrowed(entries(tried) <= target, tried, first, last)
     top = torch.full_like(last, high)
