@@ -1,9 +1,9 @@
 # mypy: disallow-untyped-defs=False
 """Quest's decode step in Triton: bounds of all pages, the best of them, attention over those.
 
-Four or five launches whose grids depend on shapes alone, so that a CUDA graph can hold them. In a graph whose cache grows from
-replay to replay, `lengths` on the device gives the keys of each row; k, v, low and high then have room for the longest,
-and the page that the newest key has just closed is bounded on the way, from its keys.
+Four or five launches whose grids depend on shapes alone, so that a CUDA graph can hold them. In a graph whose cache
+grows from replay to replay, `lengths` on the device gives the keys of each row; k, v, low and high then have room for
+the longest, and the page that the newest key has just closed is bounded on the way, from its keys.
 """
 
 import torch

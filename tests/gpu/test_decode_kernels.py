@@ -81,7 +81,9 @@ def test_single_precision_and_odd_head_dims(dim):
     agree(found, reference_attention(q, k, v, full, scale=-0.1), torch.float32)
 
 
-@pytest.mark.parametrize("size,count", [(1, 1), (4097, 64), (8191, 4000), (16384, 1024), (65535, 64), (70000, 2), (70000, 30000)])
+@pytest.mark.parametrize(
+    "size,count", [(1, 1), (4097, 64), (8191, 4000), (16384, 1024), (65535, 64), (70000, 2), (70000, 30000)]
+)
 def test_top_indices(size, count):
     from nl_tasks.kernels.triton_topk import top_indices
     from nl_tasks.sparse_backends.budget import top
