@@ -21,6 +21,9 @@ def train_probe(
     ),
     base: Annotated[str, typer.Option(help="smollm2, or the folder of a small Llama.")] = "smollm2",
     steps: Annotated[int, typer.Option(help="Batches to learn from, of 33792 tokens each.")] = 2000,
+    minutes: Annotated[
+        float, typer.Option(help="In place of --steps: as many as fit into this time here, compiling included.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the batches and the first weights; evaluations share none.")] = 0,
     rank: Annotated[int, typer.Option(help="Of the updates; 16 makes an adapter of 5 MB.")] = 16,
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-3,
@@ -40,11 +43,13 @@ def train_probe(
 
     Example: nl-tasks probe train --steps 2000 --workers 14 --out probe-run
     """
+    from dataclasses import replace
+
     from nl_tasks.errors import Interrupted
 
     try:
         from nl_tasks.probe_data import WIDTHS
-        from nl_tasks.probe_train import Settings, train
+        from nl_tasks.probe_train import Settings, steps_for, train
     except ImportError as error:
         raise ValueError(f"nl-tasks probe needs {error.name}: {_MISSING}") from None
     from nl_tasks.local_models import model_folder
@@ -61,6 +66,10 @@ def train_probe(
         base=model_folder(base), steps=steps, seed=seed, rank=rank, rate=rate, held_out=held_out, widths=chosen
     )
     try:
+        if minutes:
+            settings = replace(
+                settings, steps=steps_for(settings, out, minutes * 60, device=device, compile_blocks=compiled)
+            )
         train(
             settings,
             out,

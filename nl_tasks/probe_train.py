@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from nl_tasks.generators.ruler_niah import RulerNiah
@@ -25,9 +24,10 @@ from nl_tasks.generators.story_retrieval import StoryRetrieval
 from nl_tasks.generators.task import Task
 from nl_tasks.probe_adapter import write_adapter
 from nl_tasks.probe_data import TOKENS, WIDTHS, Batch, Course, HeldOut, writer
-from nl_tasks.probe_llama import PLAIN, Blocks, hidden_states, logits, read_base
+from nl_tasks.probe_llama import PLAIN, Blocks, read_base
 from nl_tasks.probe_lowrank import LowRank
 from nl_tasks.probe_score import held_out_scores
+from nl_tasks.probe_step import learn, steps_in, time_steps
 
 ADAPTER, LOG, STATE = "adapter.safetensors", "log.jsonl", "state.pt"
 HELD_OUT_TASKS: tuple[Task, ...] = (
@@ -140,15 +140,9 @@ def train(
         here = batch.to(device)
         for group in optimizer.param_groups:
             group["lr"] = settings.rate_at(step)
-        hidden = hidden_states(base, updates.merged(base.linears), here.tokens, blocks)
-        losses = F.cross_entropy(logits(base, hidden[here.at]), here.wanted, reduction="none")
-        loss = (losses * here.weight).sum() / here.weight.sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(updates.parameters(), 1.0)
-        optimizer.step()
+        loss = learn(base, updates, optimizer, here, blocks)
         tokens += batch.tokens.numel()
-        heard.append(loss.detach())
+        heard.append(loss)
         if len(heard) == 20 or step + 1 == settings.steps:
             mean = float(torch.stack(heard).mean())
             seconds = time.monotonic() - began
@@ -157,6 +151,29 @@ def train(
             heard = []
         if (step + 1) % save_every == 0 or step + 1 == settings.steps:
             save(step + 1)
+
+
+def steps_for(
+    settings: Settings, out: str | Path, seconds: float, *, device: str = "auto", compile_blocks: bool | None = None
+) -> int:
+    """How many steps take about `seconds` here, with what each saving costs; those of the training in `out`, if any."""
+    if (Path(out) / STATE).is_file():
+        state = torch.load(Path(out) / STATE, map_location="cpu")
+        return int(json.loads(state["settings"])["steps"])
+    if not seconds > 0:
+        raise ValueError(f"a training of {seconds} s is out of range: more than 0")
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    on_gpu = device.startswith("cuda")
+    began = time.perf_counter()
+    base = read_base(settings.base, device=device, dtype=torch.bfloat16 if on_gpu else torch.float32)
+    shapes = {name: weight.shape for name, weight in base.linears.items()}
+    updates = LowRank(shapes, rank=settings.rank, scale=settings.scale).to(device)
+    blocks = Blocks.compiled() if (on_gpu if compile_blocks is None else compile_blocks) else PLAIN
+    times = time_steps(base, updates, blocks, settings.widths, settings.tokens)
+    course = Course(
+        tokenizer=settings.base, seed=settings.seed, steps=1, widths=settings.widths, tokens=settings.tokens
+    )
+    return steps_in(seconds - (time.perf_counter() - began), course, times)
 
 
 def _loaded(data: Dataset[Batch], steps: range, workers: int, pin: bool) -> Iterator[Batch]:

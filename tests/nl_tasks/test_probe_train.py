@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,8 @@ pytest.importorskip("transformers")
 from nl_tasks.generators.story_filtering import StoryFiltering  # noqa: E402
 from nl_tasks.probe_adapter import read_adapter  # noqa: E402
 from nl_tasks.probe_data import Course, pack  # noqa: E402
-from nl_tasks.probe_train import ADAPTER, LOG, Settings, train  # noqa: E402
+from nl_tasks.probe_step import steps_in  # noqa: E402
+from nl_tasks.probe_train import ADAPTER, LOG, Settings, steps_for, train  # noqa: E402
 
 
 @pytest.fixture
@@ -67,4 +69,17 @@ def test_the_loss_falls_on_one_batch(settings, tmp_path, monkeypatch):
 def test_the_rate_rises_stays_and_falls():
     rates = [Settings(base="-", steps=2000, rate=1.0).rate_at(step) for step in range(2000)]
     assert rates[0] < 0.02 and rates[100] == rates[1000] == max(rates) == 1.0
-    assert rates[1999] < 0.05 and all(later <= before for before, later in zip(rates[1000:], rates[1001:]))
+    assert rates[1999] < 0.05 and rates[1000:] == sorted(rates[1000:], reverse=True)
+
+
+def test_a_time_is_turned_into_steps(settings, tmp_path):
+    course = Course(tokenizer="-", seed=0, steps=10, widths=(1056, 2112), tokens=33792)
+    assert steps_in(93.0, course, {1056: 0.5, 2112: 0.5}) == int(93 * 0.93 / 0.5)
+    assert steps_in(93.0, course, {1056: 0.1, 2112: 0.5}) > steps_in(93.0, course, {1056: 0.5, 2112: 0.5})
+    assert steps_in(0.0, course, {1056: 0.5, 2112: 0.5}) == 1
+    narrow = replace(settings, widths=(128,), tokens=256)
+    assert 1 < steps_for(narrow, tmp_path, 20, device="cpu") < 20 / 1e-4
+    with pytest.raises(ValueError, match="out of range"):
+        steps_for(narrow, tmp_path, 0, device="cpu")
+    train(settings, tmp_path, stop_after=2, save_every=2, device="cpu", say=lambda line: None)
+    assert steps_for(settings, tmp_path, 20, device="cpu") == settings.steps  # of the training that goes on
