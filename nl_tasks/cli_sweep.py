@@ -18,11 +18,11 @@ def sweep(
     ray_address: Annotated[
         str | None,
         typer.Option(
-            "--ray", metavar="ADDRESS", help="Run the cells on a Ray cluster: auto, local or ray://host:10001."
+            "--ray", metavar="ADDRESS", help="Work in tasks of a Ray cluster: auto, local or ray://host:10001."
         ),
     ] = None,
-    num_gpus: Annotated[float, typer.Option(help="With --ray: GPUs of each cell. Default: 1, or 0 on the CPU.")] = -1.0,
-    num_cpus: Annotated[float, typer.Option(help="With --ray: CPU cores of each cell.")] = 1.0,
+    num_gpus: Annotated[float, typer.Option(help="With --ray: GPUs of each task. Default: 1, or 0 on the CPU.")] = -1.0,
+    num_cpus: Annotated[float, typer.Option(help="With --ray: CPU cores of each task.")] = 1.0,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1. Default: a GPU if there is one.")] = "auto",
     model_arguments: Annotated[
         list[str] | None,

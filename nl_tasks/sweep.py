@@ -87,18 +87,6 @@ def tidy(jobs: Sequence[Job], folder: Path, *, stale_after: float = STALE_AFTER)
                 pass
 
 
-def attempt(job: Job, folder: Path, *, stale_after: float = STALE_AFTER, poll: float = 1.0) -> None:
-    """Do one job unless it is done; wait while a living process does it. Raises what the job raises."""
-    claims = Claims(folder / CLAIMS, stale_after)
-    while not job.done:
-        if claim := claims.take(job.key):
-            with claim:
-                if not job.done:
-                    job.run()
-        else:
-            time.sleep(poll)
-
-
 def _attempt(job: Job, claims: Claims, began: float, starting: Callable[[Job], None], failures: dict[str, str]) -> bool:
     """Settle a job if nobody else has it; False if somebody has."""
     note = claims.folder / f"{job.key}.failed"

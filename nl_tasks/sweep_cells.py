@@ -17,17 +17,17 @@ from nl_tasks.sweep_plan import SweepPlan
 
 
 class Sessions:
-    """Sessions by model, of which one holds a loaded model at a time."""
+    """Sessions by model, of which one holds a loaded model at a time; `find` gives the same one for the same model."""
 
-    def __init__(self, plan: SweepPlan) -> None:
-        self._plan, self._current = plan, ""
+    def __init__(self, find: Callable[[str], Session]) -> None:
+        self._find, self._current = find, ""
 
     def of(self, model: str) -> Session:
         """The session of `model`; another model lets go of its weights first."""
         if self._current not in ("", model):
-            self._plan.sessions[self._current].release()
+            self._find(self._current).release()
         self._current = model
-        return self._plan.sessions[model]
+        return self._find(model)
 
 
 def cell_job(cell: Cell, session: Callable[[], Session], out: Path, *, label: str = "", cost: float = 1.0) -> Job:
@@ -41,7 +41,7 @@ def cell_job(cell: Cell, session: Callable[[], Session], out: Path, *, label: st
 
 def sweep_jobs(plan: SweepPlan, out: str | os.PathLike[str]) -> list[Job]:
     """A job for each cell of the plan, those done included."""
-    sessions = Sessions(plan)
+    sessions = Sessions(plan.sessions.__getitem__)
     return [
         cell_job(
             planned.cell,

@@ -1,24 +1,26 @@
-"""Do the cells of a sweep as Ray tasks, on whatever machines a Ray cluster has.
+"""Do the cells of a sweep in Ray tasks, on whatever machines a Ray cluster has.
 
-Every machine must have this package and see the folder of results at the same path. A cell is claimed there as it is
-without Ray, so that a task that Ray starts again does nothing twice, and processes outside of Ray may help.
+Each task works through the grid as `nl-tasks sweep` does, with GPUs of its own and each model loaded once; cells are
+claimed as they are without Ray, so that no cell is done twice, and processes outside of Ray may help. A task whose
+process dies is started again by Ray. Every machine must have this package and see the folder of results at the same
+path.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from nl_tasks.analysis.libraries import library
 from nl_tasks.claims import STALE_AFTER
 from nl_tasks.eval_session import Session
-from nl_tasks.result_cell import Cell
-from nl_tasks.sweep import Job, attempt, tidy
-from nl_tasks.sweep_cells import cell_job
-from nl_tasks.sweep_plan import SweepPlan
+from nl_tasks.sweep import Job, work
+from nl_tasks.sweep_cells import Sessions, cell_job
+from nl_tasks.sweep_plan import PlannedCell, SweepPlan
 
-RETRIES = 5  # times that a cell is started again when its worker dies
+RETRIES = 5  # times that a task is started again when its process dies
 
 
 def run_on_ray(
@@ -35,7 +37,9 @@ def run_on_ray(
     done: Callable[[Job], None] = lambda job: None,
     stale_after: float = STALE_AFTER,
 ) -> dict[str, str]:
-    """Do the cells of `plan` that have no result, each as a Ray task, and return what failed, by label.
+    """Do the cells of `plan` that have no result, and return what failed, by label.
+
+    There are as many tasks as the cluster has room for, one at least, and no more than cells.
 
     Args:
         plan: Of the sweep.
@@ -47,7 +51,7 @@ def run_on_ray(
         device: As for `nl-tasks eval`, on the machines of the cluster. The weights' dtype is that of the plan: let the
             grid name it where this machine has no GPU and the others have.
         model_options: lm-eval's model arguments.
-        starting: Called when a job is handed to Ray.
+        starting: Called with the first job that is left.
         done: Called for each job that is found done.
         stale_after: Seconds without a sign of life after which a claim of another machine is taken over.
 
@@ -56,48 +60,63 @@ def run_on_ray(
     ray = library("ray", "ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if not ray.is_initialized():
+        check_address(address)
         ray.init(address=address, include_dashboard=None if address != "local" else False, log_to_driver=False)
-    evaluate = ray.remote(num_gpus=num_gpus, num_cpus=num_cpus, max_retries=RETRIES)(_evaluate)
-    place = str(Path(out).resolve())
-    options = tuple(sorted((model_options or {}).items()))
-    asked = {}
-    failures: dict[str, str] = {}
-    for planned, job in zip(plan.cells, jobs, strict=True):
+    left = [job for job in jobs if not job.done]
+    for job in jobs:
         if job.done:
             done(job)
-            continue
-        starting(job)
-        asked[evaluate.remote(planned.model, planned.cell, place, device, options, stale_after)] = job
-    while asked:
-        (finished,), _ = ray.wait(list(asked), num_returns=1)
-        job = asked.pop(finished)
-        try:
-            ray.get(finished)
+    if not left:
+        return {}
+    starting(left[0])
+    tasks = min(room(ray.cluster_resources(), num_gpus=num_gpus, num_cpus=num_cpus), len(left))
+    worker = ray.remote(num_gpus=num_gpus, num_cpus=num_cpus, max_retries=RETRIES)(_work)
+    options = dict(model_options or {})
+    running = [worker.remote(plan.cells, str(Path(out).resolve()), device, options, stale_after) for _ in range(tasks)]
+    failures: dict[str, str] = {}
+    while running:
+        ended, running = ray.wait(running, num_returns=1, timeout=1.0)
+        for task in ended:
+            try:
+                failures |= ray.get(task)
+            except ray.exceptions.RayTaskError as error:
+                failures["a worker"] = f"{type(error.cause).__name__}: {error.cause}"
+            except ray.exceptions.RayError as error:  # its process died too often
+                failures["a worker"] = f"{type(error).__name__}: {error}".splitlines()[0]
+        for job in [job for job in left if job.done]:
+            left.remove(job)
             done(job)
-        except ray.exceptions.RayTaskError as error:
-            failures[job.label] = f"{type(error.cause).__name__}: {error.cause}"
-        except ray.exceptions.RayError as error:  # its worker died too often
-            failures[job.label] = f"{type(error).__name__}: {error}".splitlines()[0]
-    tidy(jobs, Path(out), stale_after=stale_after)
-    return failures
+    return failures if left else {}
 
 
-def _evaluate(
-    model: str,
-    cell: Cell,
-    out: str,
-    device: str,
-    options: tuple[tuple[str, Any], ...],
-    stale_after: float,
-) -> None:
-    """Evaluate one cell in a worker of Ray, unless it is done."""
+def room(resources: Mapping[str, float], *, num_gpus: float, num_cpus: float) -> int:
+    """How many tasks a cluster with `resources` can run at once; one at least, for a cluster that grows."""
+    needed = {"GPU": num_gpus, "CPU": num_cpus}
+    found = [int(resources.get(name, 0) / share + 1e-9) for name, share in needed.items() if share > 0]
+    return max(1, min(found, default=1))
+
+
+def check_address(address: str, timeout: float = 10.0) -> None:
+    """Raise ConnectionError if nothing listens at `host:port` or `ray://host:port`; Ray takes minutes to notice."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout).close()
+        except OSError as error:
+            raise ConnectionError(f"no Ray cluster at {address}: {error}") from None
+
+
+def _work(
+    cells: Sequence[PlannedCell], out: str, device: str, options: Mapping[str, Any], stale_after: float
+) -> dict[str, str]:
+    """Work through the cells in a process of Ray."""
     from nl_tasks.eval_progress import quiet_libraries
 
     quiet_libraries()
-    job = cell_job(cell, lambda: _session(model, cell.dtype, device, options), Path(out))
-    attempt(job, Path(out), stale_after=stale_after)
-
-
-@lru_cache(maxsize=1)  # workers live on, and most cells need the model of the cell before
-def _session(model: str, dtype: str, device: str, options: tuple[tuple[str, Any], ...]) -> Session:
-    return Session(model, dtype=dtype, device=device, **dict(options))
+    dtypes = {planned.model: planned.cell.dtype for planned in cells}
+    sessions = Sessions(cache(lambda model: Session(model, dtype=dtypes[model], device=device, **options)))
+    jobs = [
+        cell_job(planned.cell, lambda model=planned.model: sessions.of(model), Path(out), label=planned.label)  # type: ignore[misc]
+        for planned in cells
+    ]
+    return work(jobs, Path(out), stale_after=stale_after)

@@ -117,7 +117,7 @@ def critical_table(found: Iterable[tuple[str, str, CriticalLength]]) -> Table:
 
 def _worst(standing: Standing) -> Value:
     """The task of the lowest accuracy, which a mean over tasks hides."""
-    means = {task: float(np.mean(scores)) for task, scores in standing.point.scores.items()}
+    means = {task: float(np.asarray(scores, dtype=float).mean()) for task, scores in standing.point.scores.items()}
     task = min(means, key=lambda name: means[name])
     return Value(f"{means[task]:.3f} ({task})", means[task])
 

@@ -14,7 +14,7 @@ import pytest
 
 from nl_tasks import claims as claims_module
 from nl_tasks.claims import Claims
-from nl_tasks.sweep import Job, attempt, work
+from nl_tasks.sweep import Job, work
 
 WORKER = """
 import sys, time
@@ -172,7 +172,6 @@ def test_what_is_done_is_not_done_again(tmp_path):
     jobs[0].path.write_text("there")
     found = []
     assert work(jobs, tmp_path, done=found.append) == {}
-    attempt(jobs[0], tmp_path)
     assert (seen, found) == ([], jobs)
 
 

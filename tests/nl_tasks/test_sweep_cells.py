@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -135,6 +136,26 @@ def test_cells_of_a_ray_cluster_survive_a_killed_worker(grid, alone, tmp_path, m
     assert len(jobs) == 12
     assert sorted(job.key for job in lines) == sorted(job.key for job in jobs)
     assert list((tmp_path / ".claims").iterdir()) == []
+
+
+def test_a_cluster_has_room_for_as_many_tasks_as_its_scarcest_resource():
+    from nl_tasks.sweep_ray import room
+
+    has = {"CPU": 16.0, "GPU": 3.0, "memory": 1e9}
+    assert room(has, num_gpus=1, num_cpus=1) == 3
+    assert room(has, num_gpus=0.5, num_cpus=4) == 4
+    assert room(has, num_gpus=0, num_cpus=1) == 16
+    assert room({}, num_gpus=1, num_cpus=1) == 1
+
+
+def test_a_cluster_that_is_not_there_is_one_line(grid, tmp_path, cli):
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        status, _, err = cli("sweep", grid, "--out", tmp_path / "out", "-q", "--ray", address)
+    assert status == 1
+    assert err.strip().splitlines()[-1].startswith(f"nl-tasks: no Ray cluster at {address}")
 
 
 def test_a_dry_run_counts_and_costs_and_writes_nothing(grid, tmp_path, cli):
