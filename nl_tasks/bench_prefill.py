@@ -264,10 +264,11 @@ def run(
         print(json.dumps({"crossover": line, **machine()}) if as_json else line)
     if APART in lengths and "vertical_slash" in methods:
         found = measure_head_by_head(APART, 0.9)
-        print(json.dumps({"head_by_head": found, **machine()}) if as_json else _apart_line(found))
+        print(json.dumps({"head_by_head": found, **machine()}) if as_json else apart_line(found))
 
 
-def _apart_line(found: dict[str, Any]) -> str:
+def apart_line(found: dict[str, Any]) -> str:
+    """What `measure_head_by_head` found, as a line."""
     return (
         f"vertical_slash head by head at {found['length']}: {found['head_by_head_ms']:.1f} ms, all heads at once "
         f"{found['all_heads_ms']:.1f} ms: {found['ratio']:.2f} times faster"
@@ -288,9 +289,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--providers", nargs="*", default=())
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
-    lengths = [int(part.removesuffix("k")) * (1024 if part.endswith("k") else 1) for part in given.lengths.split(",")]
-    sparsities = [float(part) for part in given.sparsities.split(",")]
+    from nl_tasks.generators.lengths import parse_length
+
     try:
+        lengths = [parse_length(part) for part in given.lengths.split(",")]
+        sparsities = [float(part) for part in given.sparsities.split(",")]
         run(lengths, given.methods, sparsities, given.providers, given.json)
     except ValueError as error:
         sys.exit(f"nl-tasks: {error}")

@@ -58,6 +58,35 @@ def generate(
 
 
 @bench.command()
+def prefill(
+    lengths: Annotated[
+        str, typer.Option("--lengths", help="Lengths, comma-separated.")
+    ] = "2k,4k,8k,16k,32k,64k,128k,256k",
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Backends without spaces, separated by spaces; fast ones by default.", show_default=False),
+    ] = None,
+    sparsities: Annotated[str, typer.Option(help="For methods that name no budget.")] = "0.5,0.8,0.9,0.95",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row.")] = False,
+) -> None:
+    """One layer's attention to a prompt: selection, kernel and both, against the fastest dense kernel of the run.
+
+    Also from which length on each method is faster than dense attention.
+
+    Example: nl-tasks bench prefill --lengths 32k,128k --methods "vertical_slash block_sparse:block=128"
+    """
+    try:
+        from nl_tasks import bench_prefill
+    except ImportError as error:
+        raise ValueError(f"bench prefill needs {error.name}: pip install 'nl-tasks[sparse]'") from None
+    from nl_tasks.generators.lengths import parse_length
+
+    wanted = [parse_length(part) for part in lengths.split(",")]
+    shares = [float(part) for part in sparsities.split(",")]
+    bench_prefill.run(wanted, methods.split() if methods else bench_prefill.METHODS, shares, (), as_json)
+
+
+@bench.command()
 def decode(
     lengths: Annotated[str, typer.Option("--len", help="Lengths, comma-separated.")] = "8k,32k,64k,128k,256k,1m",
     method: Annotated[

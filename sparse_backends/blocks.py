@@ -131,8 +131,8 @@ class Rows:
     def of(cls, grid: BlockGrid, counts: Tensor, device: torch.device) -> "Rows":
         """Bound `counts` `[R]` by what is forced and what is seen."""
         kept = grid.kept(counts)
-        moved = (x.int().to(device) for x in (kept, grid.own, grid.last))
-        return cls(*moved, int(kept.max()))
+        counts, own, last = (x.int().to(device) for x in (kept, grid.own, grid.last))
+        return cls(counts, own, last, int(kept.max()))
 
 
 def top_blocks_of_means(grid: BlockGrid, per_row: Rows, queries: Tensor, keys: Tensor) -> BlockPlan:

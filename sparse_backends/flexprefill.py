@@ -56,13 +56,15 @@ class FlexPrefill(Backend):
 
         if self.sparsity is None:
             alpha = torch.full((1,), self.alpha or 0.0, dtype=torch.float64, device=q.device)
-            return lines.plan(*(size[0] for size in sizes(alpha, self.min_budget or 4)))
+            verticals, slashes = sizes(alpha, self.min_budget or 4)
+            return lines.plan(verticals[0], slashes[0])
         target = self.target(q.shape[2], keys) * q.shape[0] * q.shape[1]
         least = min(SMALLEST, keys)
         fewest = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target, 4, least, q.device)
         alpha = search_float(lambda a: lines.entries(*sizes(a, least)).sum((1, 2)), target, 0.0, 1.0, q.device)
         too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None], least)).sum() > target
-        return lines.plan(*(torch.where(too_many, fewest, size[0]) for size in sizes(alpha[None], least)))
+        verticals, slashes = (torch.where(too_many, fewest, size[0]) for size in sizes(alpha[None], least))
+        return lines.plan(verticals, slashes)
 
     def floor(self, queries: int, keys: int) -> int:
         """The forced columns and diagonals of `vertical_slash`."""

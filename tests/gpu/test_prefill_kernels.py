@@ -54,7 +54,8 @@ def block_plan(batch, heads, queries, keys, block):
 
 def line_plan(batch, heads, queries, keys, block):
     columns, column_counts = listed(torch.rand(batch, heads, keys, device=DEVICE) < 0.05)
-    bounds = torch.tensor([[-keys // 2, -keys // 2 + 70], [-200, -131], [-40, block]], device=DEVICE)
+    far = -200 - keys // 2
+    bounds = torch.tensor([[far - 70, far], [-200, -131], [-40, block]], device=DEVICE)  # ascending, none touches
     starts, ends = (bounds[:, i].expand(batch, heads, 3).int() for i in (0, 1))
     bands = torch.full((batch, heads), 3, device=DEVICE, dtype=torch.int32)
     bands[0, 0] = 1  # rows of this head may see nothing
