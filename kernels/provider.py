@@ -58,13 +58,13 @@ def usable_providers(q: Tensor, plan: Plan) -> list[str]:
 
 
 def find_kernel(q: Tensor, plan: Plan, provider: str) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Return the kernel of `provider`, or with "auto" the fastest that can run `plan` on q's device.
+    """Return the kernel of `provider`, or with "auto" or "sparse" the fastest that can run `plan` on q's device.
 
     Raises ValueError for an unknown provider, and for one that cannot run this plan or input.
     """
-    if provider not in ("auto", *PROVIDERS):
-        raise ValueError(f"provider={provider!r} is out of range: auto, {', '.join(PROVIDERS)}")
-    for name in PROVIDERS if provider == "auto" else (provider,):
+    if provider not in ("auto", "sparse", *PROVIDERS):
+        raise ValueError(f"provider={provider!r} is out of range: auto, sparse, {', '.join(PROVIDERS)}")
+    for name in PROVIDERS if provider in ("auto", "sparse") else (provider,):
         entry = _KERNELS.get((type(plan), name))
         if entry and entry.usable(q, plan):
             return entry.run

@@ -41,6 +41,9 @@ class Backend(ABC):
     remembers: ClassVar[bool] = False
     """Whether `plan` takes `memory`: a dict that stays with the cache while that only grows (None: nothing stays)."""
 
+    dense_below: ClassVar[int] = 0
+    """Tokens of a prompt below which dense attention is faster on a GPU (benchmarks/h100_prefill.txt, sparsity 0.9)."""
+
     sparsity: float | None = None
 
     def __post_init__(self) -> None:

@@ -157,8 +157,10 @@ class _Call:
         acts = {"prefill": not self.generates, "decode": self.generates, "evict": self.generates}[self.backend.phase]
         if not acts:
             self.backend.check(1, prompt) if self.backend.phase != "prefill" else None
-        if not acts or self.backend.phase == "evict":
+        short = acts and self.faster_dense(q, k)
+        if not acts or self.backend.phase == "evict" or short:
             plan: Plan = FullPlan(q.shape[2], k.shape[2], q.shape[0], q.shape[1], q.device)
+            self.run.dense_calls += int(short)
         else:
             more = {"memory": self.memory(part)} if self.backend.remembers else {}
             plan = self.backend.plan(q, k, scale=self.scale, layer=self.layer, prompt=prompt, **more)
@@ -168,6 +170,11 @@ class _Call:
             self.run.record(self.layer, part.first, plan, q.shape[1], prompt)
         return plan
 
+    def faster_dense(self, q: Tensor, k: Tensor) -> bool:
+        """Whether this prompt is so short that dense attention is faster, and the caller asked for what is fastest."""
+        whole = q.is_cuda and self.backend.phase == "prefill" and q.shape[2] == k.shape[2]
+        return self.forward.provider == "auto" and whole and q.shape[2] < self.backend.dense_below
+
     def memory(self, part: Part) -> dict[str, Any] | None:
         """What the backend remembers of a part's keys; None where they are not a stretch of the cache."""
         if not isinstance(part.keys, slice):
@@ -176,7 +183,7 @@ class _Call:
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, plan: Plan) -> Tensor:
         """Attention along `plan`; all of it through torch's own kernel, whose result does not depend on ours."""
-        if isinstance(plan, FullPlan) and self.forward.provider in ("auto", "torch"):
+        if isinstance(plan, FullPlan) and self.forward.provider in ("auto", "sparse", "torch"):
             return full_attention(q, k, v, scale=self.scale)
         return attention(q, k, v, plan, scale=self.scale, provider=self.forward.provider)[0]
 

@@ -46,6 +46,7 @@ class Run:
             raise ValueError(f"question={question} is out of range: question >= 1")
         self._rows = None if evidence is None else [ranges_of(row) for row in evidence]
         self._question = question
+        self.dense_calls = 0  # in which a prompt was so short that it ran densely, as provider="auto" may
         self._tallies: dict[tuple[int, int], _Tally] = {}
         self._kept: dict[tuple[int, int], _Tally] = {}
         self._evidence: dict[tuple[int, int], EvidenceTally] = {}
@@ -97,6 +98,7 @@ class Run:
             "density": _number(density.nanmean()),
             "density_of_prompt": _number(self.density("prompt").nanmean()),
             "estimation": _number(torch.tensor(self.estimation())),
+            "dense_calls": self.dense_calls,
             "evidence_recall": _number(recall.nanmean()),
             "density_per_head": [[_number(x) for x in layer] for layer in density],
             "evidence_recall_per_head": [[_number(x) for x in layer] for layer in recall],
