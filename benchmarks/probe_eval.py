@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from nl_tasks.probe_data import writer
+    from nl_tasks.probe_batch import writer
 
     out = Path(arguments.out)
     out.mkdir(parents=True, exist_ok=True)

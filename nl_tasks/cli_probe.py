@@ -49,7 +49,8 @@ def train_probe(
 
     try:
         from nl_tasks.probe_data import WIDTHS
-        from nl_tasks.probe_train import Settings, steps_for, train
+        from nl_tasks.probe_settings import Settings
+        from nl_tasks.probe_train import steps_for, train
     except ImportError as error:
         raise ValueError(f"nl-tasks probe needs {error.name}: {_MISSING}") from None
     from nl_tasks.local_models import model_folder

@@ -6,28 +6,20 @@
 A batch is so many texts of one width that it always holds as many tokens. Widths grow over the course.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-import tokenizers
 import torch
-from torch import Tensor
 
-from nl_tasks.generators.chat_template import ChatTemplate, find_chat_template
 from nl_tasks.generators.fitting import fit
 from nl_tasks.generators.randomness import Stream
 from nl_tasks.generators.task import Task
-from nl_tasks.generators.tokenizers import load_tokenizer
-from nl_tasks.gold import gold_prediction
+from nl_tasks.probe_batch import Batch, pack, writer
 from nl_tasks.probe_lessons import NAMESPACE, draw_task, training_key
 
 WIDTHS = (1056, 1408, 2112, 2816, 4224, 5632, 8448)
 """Tokens of a text and its answer; each divides a batch. The last holds a prompt of 8192 tokens and its answer."""
 TOKENS = 33792
-_END = "<|im_end|>"
 _ATTEMPTS = 32
 
 STAGES: tuple[tuple[float, tuple[int, ...]], ...] = (
@@ -38,52 +30,6 @@ STAGES: tuple[tuple[float, tuple[int, ...]], ...] = (
     (1.01, (1, 2, 7, 12, 28, 20, 30)),
 )
 """Until which part of the course how often each width comes."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Texts `tokens` `[B, R]`, and at which of their `B * R` places (`at`) which token is to be said (`wanted`).
-
-    `weight` says how much each of these tokens counts; `row` is the text it belongs to.
-    """
-
-    tokens: Tensor
-    at: Tensor
-    wanted: Tensor
-    weight: Tensor
-    row: Tensor
-
-    def to(self, device: str) -> "Batch":
-        """The same batch on a device."""
-        parts = (self.tokens, self.at, self.wanted, self.weight, self.row)
-        return Batch(*(part.to(device, non_blocking=True) for part in parts))
-
-
-class Writer:
-    """From a prompt and its gold answers to tokens, as a chat model reads and says them."""
-
-    def __init__(self, folder: str) -> None:
-        """Read the tokenizer in a model's folder. Raises ValueError if it has no chat template."""
-        self.counter = load_tokenizer(folder)
-        self._library = tokenizers.Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-        source = find_chat_template(Path(folder), {})
-        if source is None or self._library.token_to_id(_END) is None:
-            raise ValueError(f"tokenizer {folder!r}: a probe needs a chat template that ends answers with {_END}")
-        self._template = ChatTemplate(source, {"bos_token": "<|im_start|>", "eos_token": _END})
-
-    def prompt(self, prompt: str) -> list[int]:
-        """Tokens of a prompt in its chat."""
-        return self._library.encode(self._template.render(prompt), add_special_tokens=False).ids
-
-    def answer(self, metric: str, answers: Sequence[str]) -> list[int]:
-        """Tokens of the gold answers, said at once and without an explanation, and the end of the turn."""
-        return self._library.encode(gold_prediction(metric, answers) + _END, add_special_tokens=False).ids
-
-
-@lru_cache(maxsize=2)
-def writer(folder: str) -> Writer:
-    """The writer for a folder, one a process."""
-    return Writer(folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,17 +126,3 @@ class HeldOut(torch.utils.data.Dataset[Batch]):
     def cell(self, number: int) -> tuple[Task, int]:
         """Task and length of a batch."""
         return self.tasks[number // len(self.lengths)], self.lengths[number % len(self.lengths)]
-
-
-def pack(texts: Sequence[tuple[list[int], list[int]]], width: int) -> Batch:
-    """Texts and their answers as rows of `width` tokens, filled up at the end, where no token before them sees it."""
-    tokens = torch.zeros(len(texts), width, dtype=torch.long)
-    at, wanted, weight, rows = [], [], [], []
-    for row, (text, answer) in enumerate(texts):
-        tokens[row, : len(text) + len(answer)] = torch.tensor(text + answer)
-        at.append(torch.arange(len(answer)) + row * width + len(text) - 1)
-        wanted.append(torch.tensor(answer))
-        # Between each token and each text counting the same: many answers are worth more than one, but not so much
-        weight.append(torch.full((len(answer),), len(answer) ** -0.5))
-        rows.append(torch.full((len(answer),), row))
-    return Batch(tokens, torch.cat(at), torch.cat(wanted), torch.cat(weight), torch.cat(rows))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from nl_tasks.generators.lengths import format_length
-from nl_tasks.probe_data import Batch, HeldOut
+from nl_tasks.probe_batch import Batch
+from nl_tasks.probe_data import HeldOut
 from nl_tasks.probe_llama import Base, Blocks, hidden_states, logits
 
 _AT_ONCE = 65536  # tokens

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nl_tasks.probe_data import Batch, Course, pack
+from nl_tasks.probe_batch import Batch, pack
+from nl_tasks.probe_data import Course
 from nl_tasks.probe_llama import Base, Blocks, hidden_states, logits
 from nl_tasks.probe_lowrank import LowRank
 

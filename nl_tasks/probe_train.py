@@ -1,81 +1,29 @@
 """Training a probe: a small model that can do our tasks, so that sparse attention has something to break.
 
-    train(Settings(base=folder, out="probe-run", steps=2000))
+    train(Settings(base=folder, steps=2000), "probe-run")
 
 The folder `out` then holds `adapter.safetensors`, `log.jsonl` and what it takes to go on after an interruption. The
 same settings give the same batches, whatever the number of workers.
 """
 
 import json
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from nl_tasks.generators.ruler_niah import RulerNiah
-from nl_tasks.generators.story_filtering import StoryFiltering
-from nl_tasks.generators.story_multihop import StoryMultihop
-from nl_tasks.generators.story_retrieval import StoryRetrieval
-from nl_tasks.generators.task import Task
 from nl_tasks.probe_adapter import write_adapter
-from nl_tasks.probe_data import TOKENS, WIDTHS, Batch, Course, HeldOut, writer
+from nl_tasks.probe_batch import Batch, writer
 from nl_tasks.probe_llama import PLAIN, Blocks, read_base
 from nl_tasks.probe_lowrank import LowRank
 from nl_tasks.probe_score import held_out_scores
+from nl_tasks.probe_settings import Settings
 from nl_tasks.probe_step import learn, steps_in, time_steps
 
 ADAPTER, LOG, STATE = "adapter.safetensors", "log.jsonl", "state.pt"
-HELD_OUT_TASKS: tuple[Task, ...] = (
-    StoryRetrieval(num_queries=4),
-    StoryRetrieval(num_queries=4, ask_by="relation"),
-    StoryMultihop(),
-    StoryMultihop(hops=2),
-    StoryFiltering(),
-    RulerNiah(),
-)
-_WARM_UP, _LEVEL, _LAST_RATE = 100, 0.55, 0.03
-# Level until the longest texts have come often: each length is learnt in a jump, which a small rate puts off
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """All that a training depends on, but for where and how fast it runs.
-
-    Attributes:
-        base: The folder of the model that is adapted.
-        steps: Batches to learn from; over the last half of them the learning rate falls.
-        seed: Of the batches and of the first weights.
-        rank: Of the updates. The adapter has about 0.3 MB for each.
-        scale: Factor of the updates, alpha / rank in the words of LoRA.
-        rate: Highest learning rate.
-        widths, tokens: See `Course`.
-        held_out: Texts for each task and length that are scored on the way; 0 leaves it out.
-        lengths: Of these texts, in tokens.
-    """
-
-    base: str
-    steps: int = 2000
-    seed: int = 0
-    rank: int = 16
-    scale: float = 2.0
-    rate: float = 1e-3
-    widths: tuple[int, ...] = WIDTHS
-    tokens: int = TOKENS
-    held_out: int = 24
-    lengths: tuple[int, ...] = (2048, 4096, 8192)
-    tasks: tuple[Task, ...] = field(default=HELD_OUT_TASKS)
-
-    def rate_at(self, step: int) -> float:
-        """The learning rate of a step: up in a line, level for long, at last down as a cosine."""
-        warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, self.steps // 10)))
-        falling = max(0.0, (step / self.steps - _LEVEL) / (1 - _LEVEL))
-        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, falling)))
-        return self.rate * warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
 
 
 def train(
@@ -98,16 +46,7 @@ def train(
     on_gpu = device.startswith("cuda")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    course = Course(
-        tokenizer=settings.base,
-        seed=settings.seed,
-        steps=settings.steps,
-        widths=settings.widths,
-        tokens=settings.tokens,
-    )
-    held_out = HeldOut(
-        tokenizer=settings.base, tasks=settings.tasks, lengths=settings.lengths, rows=settings.held_out or 1
-    )
+    course, held_out = settings.course(), settings.tests()
     writer(settings.base)  # before there are workers: it says what is wrong, and they need not read it again
     first = _saved_step(settings, out)
     batches = _loaded(course, range(first, settings.steps), workers, on_gpu)
@@ -127,10 +66,10 @@ def train(
         scores = held_out_scores(base, updates.merged(base.linears), held_out, tests, device) if tests else {}
         _note(out, step=step, seconds=round(time.monotonic() - began, 1), held_out=scores)
         say(f"step {step}: " + ", ".join(f"{name} {score:.2f}" for name, score in scores.items()))
-        facts = {"settings": json.loads(_described(settings)), "step": step}
+        facts = {"settings": json.loads(settings.described()), "step": step}
         write_adapter(out / ADAPTER, updates, facts)
         state = {"step": step, "updates": updates.state_dict(), "optimizer": optimizer.state_dict()}
-        torch.save({**state, "settings": _described(settings)}, out / f"{STATE}.new")
+        torch.save({**state, "settings": settings.described()}, out / f"{STATE}.new")
         (out / f"{STATE}.new").replace(out / STATE)
 
     began, heard, tokens = time.monotonic(), [], 0
@@ -170,10 +109,7 @@ def steps_for(
     updates = LowRank(shapes, rank=settings.rank, scale=settings.scale).to(device)
     blocks = Blocks.compiled() if (on_gpu if compile_blocks is None else compile_blocks) else PLAIN
     times = time_steps(base, updates, blocks, settings.widths, settings.tokens)
-    course = Course(
-        tokenizer=settings.base, seed=settings.seed, steps=1, widths=settings.widths, tokens=settings.tokens
-    )
-    return steps_in(seconds - (time.perf_counter() - began), course, times)
+    return steps_in(seconds - (time.perf_counter() - began), settings.course(), times)
 
 
 def _loaded(data: Dataset[Batch], steps: range, workers: int, pin: bool) -> Iterator[Batch]:
@@ -189,15 +125,9 @@ def _saved_step(settings: Settings, out: Path) -> int:
     if not (out / STATE).is_file():
         return 0
     state = torch.load(out / STATE, map_location="cpu")
-    if state["settings"] != _described(settings):
+    if state["settings"] != settings.described():
         raise ValueError(f"{out} holds a training of other settings: {state['settings']}; choose another folder")
     return int(state["step"])
-
-
-def _described(settings: Settings) -> str:
-    known: dict[str, Any] = {**asdict(settings), "base": Path(settings.base).name}
-    del known["tasks"]
-    return json.dumps(known, sort_keys=True)
 
 
 def _note(out: Path, **facts: Any) -> None:

@@ -7,7 +7,8 @@ from nl_tasks.generators.randomness import Key  # noqa: E402
 from nl_tasks.generators.story import StoryTask  # noqa: E402
 from nl_tasks.generators.story_multihop import StoryMultihop  # noqa: E402
 from nl_tasks.generators.task import task_types  # noqa: E402
-from nl_tasks.probe_data import WIDTHS, Course, HeldOut, pack, writer  # noqa: E402
+from nl_tasks.probe_batch import pack, writer  # noqa: E402
+from nl_tasks.probe_data import WIDTHS, Course, HeldOut  # noqa: E402
 from nl_tasks.probe_lessons import NAMESPACE, Bought, BoughtBefore, training_key  # noqa: E402
 from nl_tasks.scoring import get_scorer  # noqa: E402
 

@@ -8,9 +8,11 @@ pytest.importorskip("transformers")
 
 from nl_tasks.generators.story_filtering import StoryFiltering  # noqa: E402
 from nl_tasks.probe_adapter import read_adapter  # noqa: E402
-from nl_tasks.probe_data import Course, pack  # noqa: E402
+from nl_tasks.probe_batch import pack  # noqa: E402
+from nl_tasks.probe_data import Course  # noqa: E402
+from nl_tasks.probe_settings import Settings  # noqa: E402
 from nl_tasks.probe_step import steps_in  # noqa: E402
-from nl_tasks.probe_train import ADAPTER, LOG, Settings, steps_for, train  # noqa: E402
+from nl_tasks.probe_train import ADAPTER, LOG, steps_for, train  # noqa: E402
 
 
 @pytest.fixture
