@@ -112,8 +112,8 @@ def answers_of(model, own, task_name, spec, length, arguments, device) -> list[d
     lines = []
     for first in range(0, len(samples), arguments.batch):
         part = samples[first : first + arguments.batch]
-        texts = [own._template.render(sample.prompt) for sample in part]
-        read = own._library.encode_batch(texts, add_special_tokens=False)
+        texts = [own.chat(sample.prompt) for sample in part]
+        read = own.read(texts)
         prompt = torch.tensor([text.ids for text in read], device=device)
         spans, questions = [], []
         for text, found, sample in zip(texts, read, part):
@@ -129,10 +129,10 @@ def answers_of(model, own, task_name, spec, length, arguments, device) -> list[d
                 attention_mask=torch.ones_like(prompt),
                 max_new_tokens=budget,
                 do_sample=False,
-                pad_token_id=own._library.token_to_id("<|im_end|>"),
+                pad_token_id=own.end,
             )
         for row, sample in enumerate(part):
-            words = own._library.decode(said[row, length:].tolist(), skip_special_tokens=True)
+            words = own.words(said[row, length:].tolist())
             score = get_scorer(sample.metric)(words, sample.answers)
             recall = 1.0 if plain else _mean(run.evidence_recall(row=row))
             density = 1.0 if plain else _mean(run.density(row=row))

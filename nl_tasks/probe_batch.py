@@ -49,11 +49,24 @@ class Writer:
         source = find_chat_template(Path(folder), {})
         if source is None or self._library.token_to_id(_END) is None:
             raise ValueError(f"tokenizer {folder!r}: a probe needs a chat template that ends answers with {_END}")
+        self.end = self._library.token_to_id(_END)
         self._template = ChatTemplate(source, {"bos_token": "<|im_start|>", "eos_token": _END})
+
+    def chat(self, prompt: str) -> str:
+        """A prompt in its chat, as text."""
+        return self._template.render(prompt)
+
+    def read(self, chats: Sequence[str]) -> list[tokenizers.Encoding]:
+        """Tokens of texts with the characters that each covers."""
+        return self._library.encode_batch(list(chats), add_special_tokens=False)
 
     def prompt(self, prompt: str) -> list[int]:
         """Tokens of a prompt in its chat."""
-        return self._library.encode(self._template.render(prompt), add_special_tokens=False).ids
+        return self._library.encode(self.chat(prompt), add_special_tokens=False).ids
+
+    def words(self, tokens: Sequence[int]) -> str:
+        """What tokens say, special ones left out."""
+        return self._library.decode(list(tokens), skip_special_tokens=True)
 
     def answer(self, metric: str, answers: Sequence[str]) -> list[int]:
         """Tokens of the gold answers, said at once and without an explanation, and the end of the turn."""
