@@ -29,7 +29,7 @@ def train_probe(
     rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 1e-3,
     workers: Annotated[int, typer.Option(help="Processes that make batches; they change nothing in them.")] = 8,
     save_every: Annotated[int, typer.Option(help="Steps between savings, each with scores on held-out texts.")] = 200,
-    held_out: Annotated[int, typer.Option(help="Texts scored for each task and length at each saving.")] = 24,
+    held_out: Annotated[int, typer.Option(help="Texts scored at each saving, for each task at 2k, 4k and 8k.")] = 24,
     widths: Annotated[
         str, typer.Option(help="Tokens of the texts, growing over the training; divisors of a batch. Default: all.")
     ] = "",

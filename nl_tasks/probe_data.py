@@ -6,6 +6,7 @@
 A batch is so many texts of one width that it always holds as many tokens. Widths grow over the course.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from nl_tasks.probe_lessons import NAMESPACE, draw_task, training_key
 WIDTHS = (1056, 1408, 2112, 2816, 4224, 5632, 8448)
 """Tokens of a text and its answer; each divides a batch. The last holds a prompt of 8192 tokens and its answer."""
 TOKENS = 33792
+HELD_OUT_SEED = 2025
 _ATTEMPTS = 32
 
 STAGES: tuple[tuple[float, tuple[int, ...]], ...] = (
@@ -106,16 +108,15 @@ class HeldOut(torch.utils.data.Dataset[Batch]):
     """Batches that are never trained on: samples of an ordinary seed, `rows` of them for each task and length."""
 
     tokenizer: str
-    tasks: tuple[Task, ...]
-    lengths: tuple[int, ...]
+    cells: tuple[tuple[Task, int], ...]
     rows: int
-    seed: int = 2025
+    seed: int = HELD_OUT_SEED
 
     def __len__(self) -> int:
-        return len(self.tasks) * len(self.lengths)
+        return len(self.cells)
 
     def __getitem__(self, cell: int) -> Batch:
-        task, length = self.cell(cell)
+        task, length = self.cells[cell]
         own = writer(self.tokenizer)
         texts = []
         for index in range(self.rows):
@@ -123,6 +124,12 @@ class HeldOut(torch.utils.data.Dataset[Batch]):
             texts.append((own.prompt(sample.prompt), own.answer(sample.metric, sample.answers)))
         return pack(texts, max(len(text) + len(answer) for text, answer in texts))
 
-    def cell(self, number: int) -> tuple[Task, int]:
-        """Task and length of a batch."""
-        return self.tasks[number // len(self.lengths)], self.lengths[number % len(self.lengths)]
+    @classmethod
+    def of(cls, tokenizer: str, tasks: Sequence[Task], lengths: Sequence[int], rows: int) -> "HeldOut":
+        """Every task at every length that can hold its samples."""
+        counter = writer(tokenizer).counter
+        cells = []
+        for task in tasks:
+            least = task.smallest_length(seed=HELD_OUT_SEED, indices=range(rows), tokenizer=counter)
+            cells += [(task, length) for length in lengths if length >= least]
+        return cls(tokenizer=tokenizer, cells=tuple(cells), rows=rows)

@@ -51,7 +51,7 @@ def held_out_scores(
     """Share of right texts for each held-out batch, by `TASK knobs @ length`."""
     scores = {}
     for number, batch in enumerate(batches):
-        task, length = held_out.cell(number)
+        task, length = held_out.cells[number]
         knobs = [f"{knob}={value}" for knob, value in vars(task).items() if value != getattr(type(task), knob)]
         name = " ".join([task.name, *knobs, "@", format_length(length)])
         scores[name] = round(exactness(base, linears, batch.to(device)).texts, 4)

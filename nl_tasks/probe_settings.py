@@ -65,8 +65,8 @@ class Settings:
         return Course(tokenizer=self.base, seed=self.seed, steps=self.steps, widths=self.widths, tokens=self.tokens)
 
     def tests(self) -> HeldOut:
-        """The texts that are scored on the way."""
-        return HeldOut(tokenizer=self.base, tasks=self.tasks, lengths=self.lengths, rows=self.held_out or 1)
+        """The texts that are scored on the way; none if `held_out` is 0."""
+        return HeldOut.of(self.base, self.tasks if self.held_out else (), self.lengths, self.held_out)
 
     def described(self) -> str:
         """The settings as JSON text, the base by its folder's name."""

@@ -50,7 +50,7 @@ def train(
     writer(settings.base)  # before there are workers: it says what is wrong, and they need not read it again
     first = _saved_step(settings, out)
     batches = _loaded(course, range(first, settings.steps), workers, on_gpu)
-    tests = list(_loaded(held_out, range(len(held_out)), workers, False)) if settings.held_out else []
+    tests = list(_loaded(held_out, range(len(held_out)), workers, False)) if len(held_out) else []
 
     base = read_base(settings.base, device=device, dtype=torch.bfloat16 if on_gpu else torch.float32)
     shapes = {name: weight.shape for name, weight in base.linears.items()}

@@ -92,7 +92,8 @@ def test_exercises_have_right_answers(exercise, tiny_llama):
 
 def test_held_out_samples_are_those_of_an_ordinary_seed(tiny_llama):
     tasks: tuple[StoryTask, ...] = (StoryMultihop(), StoryMultihop(hops=2))
-    held_out = HeldOut(tokenizer=tiny_llama(), tasks=tasks, lengths=(3072,), rows=2)
+    held_out = HeldOut.of(tiny_llama(), tasks, (1024, 3072), rows=2)
+    assert held_out.cells == ((tasks[0], 3072), (tasks[1], 3072))  # 1024 tokens are too few
     own = writer(tiny_llama())
     sample = tasks[1].sample(seed=held_out.seed, index=1, length=3072, tokenizer=own.counter)
     text = own.prompt(sample.prompt)
