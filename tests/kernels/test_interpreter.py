@@ -1,4 +1,4 @@
-"""The checks in `interpreted_prefill.py` in Triton's interpreter, which must be chosen before Triton is loaded."""
+"""The checks of the Triton kernels in Triton's interpreter, which must be chosen before Triton is loaded."""
 
 import os
 import subprocess
@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("triton")
 
 
-def test_prefill_kernels_in_the_interpreter():
-    file = Path(__file__).with_name("interpreted_prefill.py")
+@pytest.mark.parametrize("checks", ["interpreted_pages.py", "interpreted_prefill.py"])
+def test_triton_kernels_in_the_interpreter(checks):
+    file = Path(__file__).with_name(checks)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", str(file)],
         env={**os.environ, "TRITON_INTERPRET": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
