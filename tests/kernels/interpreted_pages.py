@@ -1,4 +1,4 @@
-"""Decode kernels against their torch versions and the float64 reference; run by `test_triton_pages.py`."""
+"""Decode kernels against their torch versions and the float64 reference; run by `test_interpreter.py`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Prefill kernels and estimators against their torch versions and the float64 reference; see `test_triton_prefill`."""
+"""Prefill kernels and estimators against their torch versions and the float64 reference; run by `test_interpreter.py`."""
 
 import os
 
