@@ -1,4 +1,4 @@
-"""Prefill kernels and estimators against their torch versions and the float64 reference; run by `test_interpreter.py`."""
+"""Prefill kernels and estimators against torch and the float64 reference; run by `test_interpreter.py`."""
 
 import os
 
