@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make a probe and measure it, on one GPU: train for MINUTES, then answer held-out samples with full and with sparse
-# attention, several processes side by side, for at most SCORING seconds. Everything ends up in OUT.
+# attention, several processes side by side, each grid for at most SCORING seconds. Everything ends up in OUT.
 #
 #   sh benchmarks/probe_run.sh MINUTES SCORING OUT [BASE]
 #
