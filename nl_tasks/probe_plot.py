@@ -5,7 +5,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from nl_tasks.generators.lengths import parse_length
 from nl_tasks.probe_train import LOG
+
+_COLUMNS = 4
 
 
 def plot_log(run: str | Path, file: str | Path) -> None:
@@ -19,15 +22,21 @@ def plot_log(run: str | Path, file: str | Path) -> None:
     if not losses:
         raise ValueError(f"{log} holds no losses yet")
     tasks = list(dict.fromkeys(name.rpartition(" @ ")[0] for _, scores in scored for name in scores))
-    figure = Figure(figsize=(4 * (1 + len(tasks)), 3.2), layout="constrained")
-    first, *others = figure.subplots(1, 1 + len(tasks), squeeze=False)[0]
+    lengths = sorted({name.rpartition(" @ ")[2] for _, scores in scored for name in scores}, key=parse_length)
+    rows = -(-(1 + len(tasks)) // _COLUMNS)
+    figure = Figure(figsize=(3.6 * min(_COLUMNS, 1 + len(tasks)), 2.8 * rows), layout="constrained")
+    first, *others = figure.subplots(rows, min(_COLUMNS, 1 + len(tasks)), squeeze=False).flat
     first.plot(*zip(*losses), linewidth=0.8)
-    first.set(yscale="log", title="loss, by answer token", xlabel="step")
+    first.set(yscale="log", xlabel="step")
+    first.set_title("loss by answer token", fontsize=8)
     for axes, task in zip(others, tasks):
-        lengths = [name for name in scored[0][1] if name.rpartition(" @ ")[0] == task]
-        for name in lengths:
-            axes.plot([s for s, _ in scored], [scores[name] for _, scores in scored], label=name.rpartition(" @ ")[2])
-        axes.set(ylim=(-0.02, 1.02), title=task, xlabel="step")
-        axes.title.set_fontsize(8)
+        for colour, length in enumerate(lengths):
+            values = [(step, scores[f"{task} @ {length}"]) for step, scores in scored if f"{task} @ {length}" in scores]
+            if values:
+                axes.plot(*zip(*values), color=f"C{colour}", label=length, marker=".")
+        axes.set(ylim=(-0.02, 1.02), xlabel="step")
+        axes.set_title(f"{task}, right answers", fontsize=8)
         axes.legend(fontsize=7)
+    for axes in others[len(tasks) :]:
+        axes.set_axis_off()
     figure.savefig(file, dpi=110)
