@@ -241,7 +241,7 @@ def start(*arguments):
 
 
 def test_a_killed_run_loses_no_finished_cell_and_goes_on(tiny_llama, tmp_path):
-    methods = ("-n", "30", "--backend", "dense", "--backend", "quest:sparsity=0.5", "--backend", "streaming")
+    methods = ("-n", "8", "--backend", "dense", "--backend", "quest:sparsity=0.5", "--backend", "streaming")
     running = start(tiny_llama(), tmp_path, *methods)
     while running.poll() is None and not list(tmp_path.rglob("*.json")):
         time.sleep(0.02)
