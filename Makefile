@@ -46,5 +46,5 @@ $(VENV)/demo.done: $(VENV)/base.done
 	touch $@
 
 $(VENV)/dev.done: $(VENV)/demo.done
-	$(PIP) -e '.[demo,dev,ray,report]'
+	$(PIP) -e '.[demo,dev,probe,ray,report]'
 	touch $@

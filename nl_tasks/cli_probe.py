@@ -118,6 +118,6 @@ def plot_probe(
     try:
         from nl_tasks.probe_plot import plot_log
     except ImportError as error:
-        raise ValueError(f"nl-tasks probe plot needs {error.name}: pip install 'nl-tasks[report]'") from None
+        raise ValueError(f"nl-tasks probe plot needs {error.name}: pip install 'nl-tasks[probe]'") from None
     plot_log(run, out)
     print(out)

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
+from nl_tasks.analysis.libraries import library
 from nl_tasks.generators.lengths import parse_length
 from nl_tasks.probe_train import LOG
 
@@ -12,7 +11,7 @@ _COLUMNS = 4
 
 
 def plot_log(run: str | Path, file: str | Path) -> None:
-    """Draw the log in the folder `run` as `file`. Raises ValueError if there is no log or nothing in it."""
+    """Draw the log in the folder `run` as `file`. Raises ValueError if there is no log, or nothing in it to draw."""
     log = Path(run) / LOG
     if not log.is_file():
         raise ValueError(f"{run} holds no {LOG}: it is no folder of `nl-tasks probe train`")
@@ -24,7 +23,8 @@ def plot_log(run: str | Path, file: str | Path) -> None:
     tasks = list(dict.fromkeys(name.rpartition(" @ ")[0] for _, scores in scored for name in scores))
     lengths = sorted({name.rpartition(" @ ")[2] for _, scores in scored for name in scores}, key=parse_length)
     rows = -(-(1 + len(tasks)) // _COLUMNS)
-    figure = Figure(figsize=(3.6 * min(_COLUMNS, 1 + len(tasks)), 2.8 * rows), layout="constrained")
+    figures = library("matplotlib.figure", extra="probe")
+    figure = figures.Figure(figsize=(3.6 * min(_COLUMNS, 1 + len(tasks)), 2.8 * rows), layout="constrained")
     first, *others = figure.subplots(rows, min(_COLUMNS, 1 + len(tasks)), squeeze=False).flat
     first.plot(*zip(*losses), linewidth=0.8)
     first.set(yscale="log", xlabel="step")

@@ -1,4 +1,4 @@
-"""Libraries of the extra `report`, imported when they are needed."""
+"""Libraries of an extra (`report`, `probe`), imported when they are needed."""
 
 import importlib
 from typing import Any
