@@ -45,10 +45,10 @@ def train(
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     on_gpu = device.startswith("cuda")
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     course, held_out = settings.course(), settings.tests()
     writer(settings.base)  # before there are workers: it says what is wrong, and they need not read it again
     first = _saved_step(settings, out)
+    out.mkdir(parents=True, exist_ok=True)
     batches = _loaded(course, range(first, settings.steps), workers, on_gpu)
     tests = list(_loaded(held_out, range(len(held_out)), workers, False)) if len(held_out) else []
 

@@ -66,7 +66,9 @@ class Grid:
 
 
 def read_grid(path: str | os.PathLike[str]) -> Grid:
-    """Read a grid file. Raises ValueError, naming file and entry, for whatever is wrong in it; OSError for no file."""
+    """Read a grid file. Raises ValueError, naming file and entry, for whatever is wrong, a missing file too."""
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: there is no such file")
     try:
         return parse_grid(tomllib.loads(Path(path).read_text(encoding="utf-8")))
     except (ValueError, UnicodeDecodeError) as error:  # TOMLDecodeError is a ValueError

@@ -55,3 +55,4 @@ def test_plot_draws_loss_and_scores(cli, folder):
 def test_wrong_use_is_one_line(cli, folder, tiny_llama, words, said):
     status, _, err = cli("probe", *(tiny_llama() if word == "BASE" else word for word in words))
     assert status == 2 and said in err and err.count("\n") == 1
+    assert list(folder.iterdir()) == []

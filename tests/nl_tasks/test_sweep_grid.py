@@ -74,7 +74,7 @@ def test_the_file_is_named(tmp_path, cli):
     status, _, err = cli("sweep", path)
     assert status == 2 and len(err.strip().splitlines()) == 1
     status, _, err = cli("sweep", tmp_path / "none.toml")
-    assert status == 1 and "No such file" in err
+    assert status == 2 and "there is no such file" in err
 
 
 def test_the_grids_of_the_repository_are_read():
