@@ -49,6 +49,19 @@ class Plan(ABC):
         cover = self._cover(torch.arange(start, stop, device=self.device))
         return cover & causal_mask(start, stop, self.offset, self.keys, self.device)
 
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:
+        """Return which of `keys` `[B, n]` (int64, < S) rows `start` to `stop` (excluded) see, `[B, H, rows, n]` bool.
+
+        The same as picking them from `mask`, which the plans of this file never make for it.
+        """
+        mask = self.mask(start, stop)
+        return mask.gather(-1, keys[:, None, None].expand(*mask.shape[:3], -1))
+
+    def _allowed(self, start: int, stop: int, keys: Tensor) -> Tensor:
+        """Which of `keys` `[B, n]` causality lets rows `start` to `stop` see, `[B, 1, rows, n]` bool."""
+        position = torch.arange(start + self.offset, stop + self.offset, device=self.device)[:, None]
+        return keys[:, None, None] <= position
+
     @property
     @abstractmethod
     def device(self) -> torch.device:
@@ -72,6 +85,9 @@ class FullPlan(Plan):
 
     def _cover(self, rows: Tensor) -> Tensor:
         return rows.new_ones(self.batch, self.heads, len(rows), self.keys, dtype=torch.bool)
+
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:  # noqa: D102
+        return self._allowed(start, stop, keys).expand(-1, self.heads, -1, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +127,14 @@ class BlockPlan(Plan):
         valid, indices = self.valid()[:, :, picked], self.indices[:, :, picked].long()
         blocks = _bitmap(indices, valid, -(-self.keys // self.key_block))  # [B, H, rows, C]
         return blocks[:, :, inverse].repeat_interleave(self.key_block, -1)[..., : self.keys]
+
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:  # noqa: D102
+        first, last = start // self.query_block, -(-stop // self.query_block)
+        real = torch.arange(self.indices.shape[-1], device=self.device) < self.counts[:, :, first:last, None]
+        blocks = _bitmap(self.indices[:, :, first:last].long(), real, -(-self.keys // self.key_block))
+        place = (keys // self.key_block)[:, None, None].expand(*blocks.shape[:3], -1)
+        row = torch.arange(start, stop, device=self.device) // self.query_block - first
+        return blocks.gather(-1, place)[:, :, row] & self._allowed(start, stop, keys)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,12 +214,23 @@ class VerticalSlashPlan(Plan):
         in_band = self.band_table()[:, :, place.clamp(max=self.keys + self.query_block - 1)]
         return in_band | self.column_table()[:, :, None]
 
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:  # noqa: D102
+        bands, columns = self.band_table(), self.column_table()
+        rows = torch.arange(start, stop, device=self.device)
+        shift = self.keys - self.offset - rows // self.query_block * self.query_block  # [rows]
+        place = (keys[:, None] + shift[:, None]).clamp(max=self.keys + self.query_block - 1)  # [B, rows, n]
+        in_band = bands.gather(-1, place.flatten(1)[:, None].expand(-1, bands.shape[1], -1)).unflatten(
+            -1, place.shape[1:]
+        )
+        in_column = columns.gather(-1, keys[:, None].expand(-1, columns.shape[1], -1))
+        return (in_band | in_column[:, :, None]) & self._allowed(start, stop, keys)
+
 
 @dataclass(frozen=True, eq=False)
 class PagePlan(Plan):
     """Decode: pages of `page` keys for the one query row. `pages` `[B, H, M]`, ascending; `counts` `[B, H]`.
 
-    `each` is how many keys every head reads, where that is known without asking the device.
+    `each` is how many keys every head reads, where that is known without asking the device; all lists are full then.
     """
 
     page: int
@@ -221,6 +256,10 @@ class PagePlan(Plan):
         kept = _bitmap(self.pages.long(), self.valid(), -(-self.keys // self.page))
         kept = kept.repeat_interleave(self.page, -1)[..., : self.keys]
         return kept[:, :, None].expand(-1, -1, len(rows), -1)
+
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:  # noqa: D102
+        size, real = -(-self.keys // self.page), None if self.each is not None else self.valid()
+        return _picked(_bitmap(self.pages.long(), real, size), keys // self.page)[:, :, : stop - start]
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +287,9 @@ class TokenPlan(Plan):
         kept = _bitmap(self.tokens.long(), self.valid(), self.keys)
         return kept[:, :, None].expand(-1, -1, len(rows), -1)
 
+    def sees(self, start: int, stop: int, keys: Tensor) -> Tensor:  # noqa: D102
+        return _picked(_bitmap(self.tokens.long(), self.valid(), self.keys), keys)[:, :, : stop - start]
+
 
 def causal_mask(start: int, stop: int, offset: int, keys: int, device: torch.device) -> Tensor:
     """Return which keys rows `start` to `stop` may see if row 0 is at position `offset`, `[stop - start, S]` bool."""
@@ -265,8 +307,13 @@ def _ramp_sum(first: Tensor, length: Tensor, width: Tensor) -> Tensor:
     return below(first + length) - below(first)
 
 
-def _bitmap(indices: Tensor, valid: Tensor, size: int) -> Tensor:
-    """`[..., M]` indices to `[..., size]` bool, ignoring those not `valid`."""
+def _bitmap(indices: Tensor, valid: Tensor | None, size: int) -> Tensor:
+    """`[..., M]` indices to `[..., size]` bool, ignoring those not `valid` (None: all are)."""
     table = torch.zeros(*indices.shape[:-1], size + 1, dtype=torch.bool, device=indices.device)
-    table.scatter_(-1, torch.where(valid, indices, size), True)
+    table.scatter_(-1, indices if valid is None else torch.where(valid, indices, size), True)
     return table[..., :size]
+
+
+def _picked(table: Tensor, places: Tensor) -> Tensor:
+    """Entries `places` `[B, n]` of `table` `[B, H, size]`, as what one query row sees, `[B, H, 1, n]`."""
+    return table.gather(-1, places[:, None].expand(-1, table.shape[1], -1))[:, :, None]

@@ -44,6 +44,11 @@ class Backend(ABC):
     dense_below: ClassVar[int] = 0
     """Tokens of a prompt below which dense attention is faster on a GPU (benchmarks/h100_prefill.txt, sparsity 0.9)."""
 
+    solves_on_scores: ClassVar[bool] = True
+    """Whether a prefill's `sparsity` is met by looking at scores, so that each row of a batch has to be planned alone.
+
+    False for methods that keep as many blocks or keys as a count says, whatever the scores are."""
+
     sparsity: float | None = None
 
     def __post_init__(self) -> None:
@@ -71,6 +76,11 @@ class Backend(ABC):
         `q` `[Hq, 1, D]` and `k` `[Hkv, S, D]` are one sequence's; for eviction backends that evict while decoding.
         """
         return None
+
+    @property
+    def evicts_again(self) -> bool:
+        """Whether the method has an `evict_step`: it may evict after each generated token."""
+        return type(self).evict_step is not Backend.evict_step
 
     def floor(self, queries: int, keys: int) -> int:
         """Score entries of a head that are kept whatever the budget."""

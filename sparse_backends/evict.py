@@ -19,7 +19,7 @@ class Slot:
     (evicted, or padding), `lengths` how many tokens each row has, and `prompts` how many of them were its prompt.
     While nothing more is evicted, `packed` says how many keys to be read stand in front `[B, Hkv]`, and how many places
     there were when they were put there; all after those are to be read; `whole` says that so are all of the former.
-    `memory` is what a backend remembers.
+    `ends` `[B, 1, 1]` is `lengths` on the device, once it was needed. `memory` is what a backend remembers.
     """
 
     prompt: int | None = None
@@ -28,6 +28,7 @@ class Slot:
     prompts: list[int] = field(default_factory=list)
     packed: tuple[Tensor, int] | None = None
     whole: bool = False
+    ends: Tensor | None = None
     memory: dict[Any, dict[str, Any]] = field(default_factory=dict)
     _left: tuple[Tensor, int] | None = None
     _compared: bool = False
@@ -46,17 +47,19 @@ class Slot:
             self.memory.clear()
 
     def append(self) -> Tensor:
-        """Add one generated token to every row and return which keys are to be read, `[B, Hkv, S + 1]` bool."""
+        """Add one generated token to every row and return the new `positions` `[B, Hkv, S + 1]`."""
         if self.positions is None:
             raise RuntimeError("nothing was evicted yet")
-        new = torch.tensor(self.lengths, device=self.positions.device).view(-1, 1, 1)
-        heads = self.positions.shape[1]
-        self.positions = torch.cat([self.positions, new.expand(-1, heads, 1).to(self.positions.dtype)], -1)
+        if self.ends is None:
+            ends = torch.tensor(self.lengths, dtype=self.positions.dtype, device=self.positions.device)
+            self.ends = ends.view(-1, 1, 1)
+        self.positions = torch.cat([self.positions, self.ends.expand(-1, self.positions.shape[1], 1)], -1)
+        self.ends = self.ends + 1
         self.lengths = [length + 1 for length in self.lengths]
-        return self.positions >= 0
+        return self.positions
 
     def listed(self, held: Tensor) -> tuple[Tensor, Tensor]:
-        """The places of the keys `held`, as `append` gave them, and how many; see `budget.listed`."""
+        """The places of the keys `held`, where `append` gave no -1, and how many; see `budget.listed`."""
         if self.packed is None:
             return listed(held)
         front, width = self.packed[0][..., None], self.packed[1]
@@ -139,6 +142,7 @@ class EvictedLayer(DynamicLayer):
             rows = indices.to(slot.positions.device)
             slot.positions = slot.positions[rows]
             slot.packed = None if slot.packed is None else (slot.packed[0][rows], slot.packed[1])
+            slot.ends = None
             slot.lengths = [slot.lengths[i] for i in indices.tolist()]
             slot.prompts = [slot.prompts[i] for i in indices.tolist()]
 

@@ -134,7 +134,8 @@ class _Call:
     def intact(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention while the cache holds everything; then, for eviction methods, what is to go."""
         # A budget solved for several rows at once would make what a row reads depend on the others.
-        alone = self.backend.phase == "prefill" and bool(self.backend.sparsity) and not self.generates
+        solved = self.backend.phase == "prefill" and bool(self.backend.sparsity) and not self.generates
+        alone = solved and self.backend.solves_on_scores
         parts = parts_of(self.mask, self.batch, self.queries, self.keys, alone=alone)
         stays: list[Tensor | None] = []
         prompts: list[int] = []
@@ -196,11 +197,15 @@ class _Call:
             kept = plan.mask(0, 1)[:, :, 0]
             self.run.record_kept(self.layer, part.first, kept, q.shape[1])
             return None if bool(kept.all()) else kept
+        if not self.backend.evicts_again:
+            return None
         everything = torch.ones(k.shape[:3], dtype=torch.bool, device=k.device)
-        return self.steps(part.first, q, k, everything, [prompt] * len(k))
+        return self.steps(q, k, everything, [prompt] * len(k))
 
-    def steps(self, first: int, q: Tensor, k: Tensor, held: Tensor, prompts: list[int]) -> Tensor | None:
+    def steps(self, q: Tensor, k: Tensor, held: Tensor, prompts: list[int]) -> Tensor | None:
         """What stays of `held` `[b, Hkv, S]` after a generated token; None if all."""
+        if not self.backend.evicts_again:
+            return None
         after = [
             self.backend.evict_step(q[row], k[row], held[row], scale=self.scale, prompt=prompts[row])
             for row in range(len(k))
@@ -220,22 +225,18 @@ class _Call:
                 slot.lengths[row], slot.prompts[row] = of_part.shape[2], prompts[0]
                 prompts = prompts[1:]
         slot.positions = kept_positions(kept, (self.batch, k.shape[1], self.keys))
-        slot.packed, slot.whole = None, False
+        slot.packed, slot.whole, slot.ends = None, False, None
 
     def evicted(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention of a generated token over what is left and itself; then what is to go."""
         held = self.slot.append()
         if self.slot.whole:
             plan: Plan = FullPlan(1, self.keys, self.batch, q.shape[1], q.device)
-            rows: list[Plan] = [FullPlan(1, self.keys, 1, q.shape[1], q.device)] * self.batch
         else:
-            tokens, counts = self.slot.listed(held)
-            plan = TokenPlan(1, self.keys, tokens, counts)
-            rows = [TokenPlan(1, self.keys, tokens[i : i + 1], counts[i : i + 1]) for i in range(self.batch)]
-        for row, one in enumerate(rows):
-            self.run.record(self.layer, row, one, q.shape[1], self.slot.prompts[row], seen=self.slot.lengths[row])
+            plan = TokenPlan(1, self.keys, *self.slot.listed(held >= 0))
+        self.run.record(self.layer, 0, plan, q.shape[1], self.slot.prompts, seen=self.slot.lengths)
         out = self.attend(q, k, v, plan)
-        after = self.steps(0, q, k, held, self.slot.prompts)
+        after = self.steps(q, k, held >= 0, self.slot.prompts) if self.backend.evicts_again else None
         if after is not None and self.slot.positions is not None:
             self.slot.positions = self.slot.positions.masked_fill(~after, -1)
             self.slot.packed, self.slot.whole = None, False

@@ -1,61 +1,130 @@
 """Evidence recall: which of the tokens that hold the evidence a plan lets the question's queries see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nl_tasks.kernels.plan import Plan
 
-_ROWS = 8  # query rows whose mask is held at a time
+_ENTRIES = 2**26  # of a plan's mask that may be held at a time, where a plan has no better way
 
 
-def ranges_of(ranges: Sequence[tuple[int, int]]) -> Tensor:
-    """Turn token ranges (first, end) into the sorted tokens that they hold, `[n]`. ValueError if one is empty."""
+class Evidence:
+    """The tokens that hold the evidence of each row of a batch, in one padded list that is copied to a device once.
+
+    Attributes:
+        counts: How many tokens each row has; the rest of its list is padding.
+        longest: Length of the lists.
+        last: The last token that holds evidence, -1 if there is none.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[tuple[int, int]]]) -> None:
+        """Take the ranges (first, end) of each row. Raises ValueError for one that is empty or begins before 0."""
+        lists = [_tokens_of(ranges) for ranges in rows]
+        self.counts = [len(tokens) for tokens in lists]
+        self.longest = max(self.counts, default=0)
+        self.last = max((tokens[-1] for tokens in lists if tokens), default=-1)
+        padded = [tokens + [0] * (self.longest - len(tokens)) for tokens in lists]
+        self._on = {torch.device("cpu"): torch.tensor(padded, dtype=torch.long).view(len(lists), self.longest)}
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def on(self, device: torch.device) -> Tensor:
+        """The lists, `[B, longest]` int64; padding is token 0."""
+        if device not in self._on:
+            self._on[device] = self._on[torch.device("cpu")].to(device)
+        return self._on[device]
+
+
+class EvidenceTally:
+    """How many of a layer's counted queries saw each token of the evidence: `hits` `[B, Hq, longest]`, of `queries`.
+
+    What stands in the padding means nothing.
+    """
+
+    def __init__(self, evidence: Evidence, heads: int, device: torch.device) -> None:
+        self.evidence = evidence
+        self.hits = torch.zeros(len(evidence), heads, evidence.longest, dtype=torch.int32, device=device)
+        self.queries = np.zeros(len(evidence), dtype=np.int64)
+
+    def forget(self, first: int, rows: int) -> None:
+        """Count `rows` rows, `first` and on, anew."""
+        self.hits[first : first + rows] = 0
+        self.queries[first : first + rows] = 0
+
+    def see(self, plan: Plan, first: int, rows: int, question: int, going: "Going | None" = None) -> None:
+        """Count what the last `question` queries of `plan` see, of `rows` rows, `first` and on, that are `going`."""
+        keys, outside = self._places(first, rows, plan.keys, plan.device)
+        size = plan.keys * rows * self.hits.shape[1]
+        step = max(1, _ENTRIES // size)
+        for start in range(max(0, plan.queries - question), plan.queries, step):
+            seen = plan.sees(start, min(start + step, plan.queries), keys)  # [b, H, queries, n]
+            if outside is not None:
+                seen = seen & ~outside[:, None, None]
+            if going is not None:
+                seen = seen & going.on(plan.device)[first : first + rows, None, None, None]
+            found = seen[:, :, 0] if seen.shape[2] == 1 else seen.sum(2)
+            self.hits[first : first + rows].unflatten(1, (found.shape[1], -1)).add_(found[:, :, None])
+        counted = min(question, plan.queries)
+        self.queries[first : first + rows] += counted if going is None else counted * going.rows[first : first + rows]
+
+    def hold(self, held: Tensor, first: int, going: "Going | None" = None) -> None:
+        """Say anew what a cache holds of rows `first` and on: the tokens `held` `[b, Hkv, S]` bool."""
+        rows = slice(first, first + held.shape[0])
+        keys, outside = self._places(first, held.shape[0], held.shape[2], held.device)
+        found = held.gather(-1, keys[:, None].expand(-1, held.shape[1], -1))
+        if outside is not None:
+            found = found & ~outside[:, None]
+        now = found.repeat_interleave(self.hits.shape[1] // held.shape[1], 1).to(self.hits.dtype)
+        self.hits[rows] = (
+            now if going is None else torch.where(going.on(held.device)[rows, None, None], now, self.hits[rows])
+        )
+        self.queries[rows] = 1
+
+    def share(self, over: str, row: int | None = None) -> Tensor | None:
+        """Share of the evidence seen by any query, or by each on average, mean of the rows (or of one), `[Hq]` float64.
+
+        On the CPU; NaN for rows without evidence, None if nothing was counted.
+        """
+        rows = [at for at in range(len(self.queries)) if self.queries[at] and row in (None, at)]
+        if not rows:
+            return None
+        hits = (self.hits[rows[0] : rows[-1] + 1]).cpu()
+        shares = []
+        for at in rows:
+            mine = hits[at - rows[0], :, : self.evidence.counts[at]]
+            found = (mine > 0).sum(-1).double() if over == "any" else mine.sum(-1).double() / float(self.queries[at])
+            shares.append(found / (self.evidence.counts[at] or torch.nan))
+        return torch.stack(shares).mean(0)
+
+    def _places(self, first: int, rows: int, keys: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
+        """The rows' evidence `[b, n]` among `keys` keys, and which of it is not there (None: all is)."""
+        places = self.evidence.on(device)[first : first + rows]
+        if self.evidence.last < keys:
+            return places, None
+        return places.clamp(max=keys - 1), places >= keys
+
+
+class Going:
+    """Which rows of a batch still go on, `rows` `[B]` bool, copied to a device once."""
+
+    def __init__(self, rows: Sequence[bool]) -> None:
+        self.rows = np.array(rows, dtype=bool)
+        self._on: dict[torch.device, Tensor] = {}
+
+    def on(self, device: torch.device) -> Tensor:
+        """The rows as a tensor."""
+        if device not in self._on:
+            self._on[device] = torch.tensor(self.rows, device=device)
+        return self._on[device]
+
+
+def _tokens_of(ranges: Sequence[tuple[int, int]]) -> list[int]:
+    """The tokens in some ranges, sorted. Raises ValueError if a range is empty."""
     for first, end in ranges:
         if not 0 <= first < end:
             raise ValueError(f"evidence range ({first}, {end}) is out of range: 0 <= first < end")
-    tokens = sorted({token for first, end in ranges for token in range(first, end)})
-    return torch.tensor(tokens, dtype=torch.long)
-
-
-@dataclass
-class EvidenceTally:
-    """Sums over the queries of a layer and row: `seen` `[Hq, n]` by any, `pairs` `[Hq]` seen by each, of `queries`."""
-
-    seen: Tensor | None = None
-    pairs: Tensor | None = None
-    queries: int = 0
-
-    def see(self, plan: Plan, row: int, evidence: Tensor, question: int, heads: int) -> None:
-        """Count what the last `question` rows of `plan` see of `evidence` `[n]`; tokens beyond its keys are unseen."""
-        evidence = evidence.to(plan.device)
-        inside = evidence[evidence < plan.keys]
-        for start in range(max(0, plan.queries - question), plan.queries, _ROWS):
-            stop = min(start + _ROWS, plan.queries)
-            mask = plan.mask(start, stop)[row][..., inside]  # [H, rows, n]
-            mask = mask.repeat_interleave(heads // mask.shape[0], 0)
-            self._add(torch.nn.functional.pad(mask, (0, len(evidence) - len(inside))))
-
-    def hold(self, held: Tensor, evidence: Tensor) -> "EvidenceTally":
-        """Count which of `evidence` `[n]` is in a cache that holds the tokens `held` `[Hq, S]` bool."""
-        evidence = evidence.to(held.device)
-        inside = evidence[evidence < held.shape[-1]]
-        self._add(torch.nn.functional.pad(held[:, None, inside], (0, len(evidence) - len(inside))))
-        return self
-
-    def share(self, over: str) -> Tensor:
-        """Share of the evidence seen by any query, or by each on average, `[Hq]` float64 (NaN without evidence)."""
-        if self.seen is None or self.pairs is None:
-            raise RuntimeError("no query was counted")
-        tokens = self.seen.shape[-1]
-        found = self.seen.sum(-1) if over == "any" else self.pairs / self.queries
-        return (found.double() / tokens).cpu() if tokens else torch.full((len(self.seen),), torch.nan).double()
-
-    def _add(self, mask: Tensor) -> None:
-        pairs = mask.sum((1, 2)).double()
-        seen = mask.any(1)
-        self.seen = seen if self.seen is None else self.seen | seen
-        self.pairs = pairs if self.pairs is None else self.pairs + pairs
-        self.queries += mask.shape[1]
+    return sorted({token for first, end in ranges for token in range(first, end)})

@@ -1,27 +1,64 @@
 """What happened inside a `with backend.attach(model) as run:` block: densities and evidence recall."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nl_tasks.kernels.plan import Plan, causal_entries
-from nl_tasks.sparse_backends.recall import EvidenceTally, ranges_of
+from nl_tasks.sparse_backends.recall import Evidence, EvidenceTally, Going
 
 if TYPE_CHECKING:
     from nl_tasks.sparse_backends.base import Backend
 
+_Counts = int | Sequence[int]  # one for all rows, or one for each
 
-@dataclass
+
 class _Tally:
-    """Sums over the recorded calls of one layer and row; those of tensors per query head, `[Hq]`."""
+    """Sums over the recorded calls of one layer: `computed` `[rows, Hq]` on its device, the others `[rows]`."""
 
-    computed: Tensor
-    causal: int = 0
-    prompt: int = 0
-    estimation: int = 0
+    def __init__(self, heads: int, device: torch.device) -> None:
+        self.computed = torch.zeros(0, heads, dtype=torch.float64, device=device)
+        self.causal, self.prompt, self.estimation = (np.zeros(0, dtype=np.int64) for _ in range(3))
+
+    def add(
+        self, first: int, entries: Tensor, causal: _Counts, prompt: _Counts, estimation: int, going: Going | None
+    ) -> None:
+        """Add to rows `first` and on that are `going`; `entries` `[b, H]` may be those of KV heads."""
+        rows = slice(first, first + len(entries))
+        self._grow(rows.stop)
+        goes: Any = 1
+        if going is not None:
+            goes = going.rows[rows]
+            entries = entries * going.on(entries.device)[rows, None]
+        self.computed[rows].unflatten(1, (entries.shape[1], -1)).add_(entries[..., None])
+        self.causal[rows] += np.asarray(causal) * goes
+        self.prompt[rows] += np.asarray(prompt) * goes
+        self.estimation[rows] += estimation * goes
+
+    def forget(self, first: int, count: int) -> None:
+        """Begin `count` rows, `first` and on, anew."""
+        self._grow(first + count)
+        for sums in (self.computed, self.causal, self.prompt, self.estimation):
+            sums[first : first + count] = 0
+
+    def share(self, prompts: bool, row: int | None) -> Tensor | None:
+        """Computed entries as a share of causal ones (of the prompts, if asked), `[Hq]`; None if nothing was."""
+        rows = [at for at in range(len(self.causal)) if self.causal[at] and row in (None, at)]
+        if not rows:
+            return None
+        total = (self.prompt if prompts else self.causal)[rows].sum()
+        return (self.computed.sum(0) if row is None else self.computed[row]).cpu() / int(total)
+
+    def _grow(self, rows: int) -> None:
+        more = rows - len(self.causal)
+        if more > 0:
+            self.computed = torch.nn.functional.pad(self.computed, (0, 0, 0, more))
+            self.causal, self.prompt, self.estimation = (
+                np.pad(sums, (0, more)) for sums in (self.causal, self.prompt, self.estimation)
+            )
 
 
 class Run:
@@ -44,12 +81,18 @@ class Run:
         """
         if question < 1:
             raise ValueError(f"question={question} is out of range: question >= 1")
-        self._rows = None if evidence is None else [ranges_of(row) for row in evidence]
+        self._given = None if evidence is None else Evidence(evidence)
         self._question = question
         self.dense_calls = 0  # in which a prompt was so short that it ran densely, as provider="auto" may
-        self._tallies: dict[tuple[int, int], _Tally] = {}
-        self._kept: dict[tuple[int, int], _Tally] = {}
-        self._evidence: dict[tuple[int, int], EvidenceTally] = {}
+        self._going: Going | None = None
+        self._tallies: dict[int, _Tally] = {}
+        self._kept: dict[int, _Tally] = {}
+        self._evidence: dict[int, EvidenceTally] = {}
+
+    def end(self, ended: Sequence[bool]) -> None:
+        """Say of each row of the batch whether it has ended: until the next `start`, nothing more is counted of it."""
+        if self._going is None or list(~self._going.rows) != list(ended):
+            self._going = Going([not row for row in ended]) if any(ended) else None
 
     def density(self, against: Literal["causal", "prompt"] = "causal", row: int | None = None) -> Tensor:
         """Computed score entries as a share of full causal attention, `[layers, query heads]`.
@@ -61,17 +104,14 @@ class Run:
             raise ValueError(f"against={against!r} is out of range: causal or prompt")
         prompts = against == "prompt" and self.backend.phase != "prefill"
         tallies = self._kept if prompts and self.backend.phase == "evict" else self._tallies
+        return self._table({layer: tally.share(prompts, row) for layer, tally in tallies.items()})
 
-        def share(found: list[_Tally]) -> Tensor:
-            total = sum(tally.prompt if prompts else tally.causal for tally in found)
-            return torch.stack([tally.computed.cpu() for tally in found]).sum(0) / total
-
-        return self._table(tallies, share, row)
-
-    def estimation(self) -> float:
+    def estimation(self, row: int | None = None) -> float:
         """Cost of selecting, as a share of the score entries of full causal attention, averaged over layers."""
-        total = sum(tally.causal for tally in self._tallies.values())
-        return sum(tally.estimation for tally in self._tallies.values()) / total if total else float("nan")
+        rows = slice(None) if row is None else slice(row, row + 1)
+        total = sum(int(tally.causal[rows].sum()) for tally in self._tallies.values())
+        cost = sum(int(tally.estimation[rows].sum()) for tally in self._tallies.values())
+        return cost / total if total else float("nan")
 
     def evidence_recall(self, over: Literal["any", "each"] = "any", row: int | None = None) -> Tensor:
         """Share of the evidence tokens that the question's queries could see, `[layers, query heads]`, over rows.
@@ -82,9 +122,7 @@ class Run:
         """
         if over not in ("any", "each"):
             raise ValueError(f"over={over!r} is out of range: any or each")
-        return self._table(
-            self._evidence, lambda found: torch.stack([tally.share(over) for tally in found]).mean(0), row
-        )
+        return self._table({layer: tally.share(over, row) for layer, tally in self._evidence.items()})
 
     def report(self) -> dict[str, Any]:
         """Everything as plain numbers (None for NaN), for a result file; means are over layers and heads."""
@@ -106,79 +144,62 @@ class Run:
 
     def expect_batch(self, rows: int) -> None:
         """Raise ValueError if evidence was given for another number of rows. For the hook."""
-        if self._recording and self._rows is not None and len(self._rows) != rows:
-            raise ValueError(f"evidence is for {len(self._rows)} rows, the batch has {rows}")
+        if self._recording and self._given is not None and len(self._given) != rows:
+            raise ValueError(f"evidence is for {len(self._given)} rows, the batch has {rows}")
 
-    def record(self, layer: int, first: int, plan: Plan, heads: int, prompt: int, seen: int | None = None) -> None:
+    def record(
+        self, layer: int, first: int, plan: Plan, heads: int, prompt: _Counts, seen: _Counts | None = None
+    ) -> None:
         """Count a plan of rows `first` and on, whose rows have `seen` tokens (None: the plan's keys). For the hook."""
         if not self._recording:
             return
-        seen = plan.keys if seen is None else seen
-        computed = _per_query_head(plan.computed(), heads)
-        evicts = self.backend.phase == "evict"
-        cost = 0 if evicts else self.backend.estimation(plan.queries, plan.keys)
-        for row, entries in enumerate(computed, first):
-            self._add(self._tallies, (layer, row), entries, causal_entries(plan.queries, seen), prompt, cost)
-            evidence = self._rows[row] if self._rows is not None else None
-            if evidence is not None and not evicts:
-                renew = None if self.backend.phase == "decode" else EvidenceTally()
-                tally = renew or self._evidence.get((layer, row)) or EvidenceTally()
-                tally.see(plan, row - first, evidence, self._question, heads)
-                self._evidence[layer, row] = tally
+        phase, device = self.backend.phase, plan.device
+        computed = plan.computed()  # [b, H]
+        causal = causal_entries(plan.queries, plan.keys if seen is None else np.asarray(seen))
+        cost = 0 if phase == "evict" else self.backend.estimation(plan.queries, plan.keys)
+        tally = self._tallies.setdefault(layer, _Tally(heads, device))
+        tally.add(first, computed, causal, prompt, cost, self._going)
+        if self._given is not None and phase != "evict":
+            evidence = self._seen(layer, heads, device)
+            if phase == "prefill":  # of a prompt in chunks, the last chunk holds the question
+                evidence.forget(first, len(computed))
+            evidence.see(plan, first, len(computed), self._question, self._going)
 
     def record_kept(self, layer: int, first: int, kept: Tensor, heads: int) -> None:
         """Note what an eviction method keeps `[b, Hkv, S]` of the prompts of rows `first` and on. For the hook."""
         if not self._recording:
             return
-        size = kept.shape[-1]
-        for row, stays in enumerate(_per_query_head(kept, heads), first):
-            self._kept.pop((layer, row), None)  # a longer prompt of the same sequence
-            self._add(self._kept, (layer, row), stays.sum(-1), size, size, 0)
-            if self._rows is not None:
-                self._evidence[layer, row] = EvidenceTally().hold(stays, self._rows[row])
+        rows, size = kept.shape[0], kept.shape[2]
+        tally = self._kept.setdefault(layer, _Tally(heads, kept.device))
+        tally.forget(first, rows)  # a longer prompt of the same sequence
+        tally.add(first, kept.sum(-1), size, size, 0, None)
+        if self._given is not None:
+            self._seen(layer, heads, kept.device).hold(kept, first)
 
     def record_positions(self, layer: int, positions: Tensor, heads: int) -> None:
         """Note which tokens of each row `[B, Hkv, S]` (-1: none) are left after an eviction. For the hook."""
-        if not self._recording or self._rows is None:
+        if not self._recording or self._given is None:
             return
-        size = int(positions.max()) + 1
+        size = self._given.last + 1  # later tokens hold no evidence
         left = torch.zeros(*positions.shape[:2], size + 1, dtype=torch.bool, device=positions.device)
-        left.scatter_(-1, torch.where(positions < 0, size, positions).long(), True)
-        for row, stays in enumerate(_per_query_head(left[..., :size], heads)):
-            self._evidence[layer, row] = EvidenceTally().hold(stays, self._rows[row])
+        left.scatter_(-1, torch.where((positions < 0) | (positions >= size), size, positions).long(), True)
+        self._seen(layer, heads, positions.device).hold(left[..., :size], 0, self._going)
 
-    def _add(
-        self,
-        tallies: dict[tuple[int, int], _Tally],
-        place: tuple[int, int],
-        entries: Tensor,
-        causal: int,
-        prompt: int,
-        estimation: int,
-    ) -> None:
-        tally = tallies.setdefault(place, _Tally(torch.zeros_like(entries, dtype=torch.float64)))
-        tally.computed += entries
-        tally.causal += causal
-        tally.prompt += prompt
-        tally.estimation += estimation
+    def _seen(self, layer: int, heads: int, device: torch.device) -> EvidenceTally:
+        if layer not in self._evidence:
+            self._evidence[layer] = EvidenceTally(self._given, heads, device)  # type: ignore[arg-type] # asked for by now
+        return self._evidence[layer]
 
-    def _table(self, found: dict[tuple[int, int], Any], share: Any, row: int | None) -> Tensor:
-        layers = self.layers or tuple(sorted({layer for layer, _ in found}))
-        lines = {}
-        for layer in layers:
-            tallies = [tally for (at, of), tally in found.items() if at == layer and row in (None, of)]
-            if tallies:
-                lines[layer] = share(tallies).double()
-        heads = max((len(line) for line in lines.values()), default=1)
+    def _table(self, shares: dict[int, Tensor | None]) -> Tensor:
+        found = {layer: share.double() for layer, share in shares.items() if share is not None}
+        heads = max(map(len, found.values()), default=1)
         return torch.stack(
-            [lines.get(layer, torch.full((heads,), torch.nan).double()) for layer in layers]
+            [
+                found.get(layer, torch.full((heads,), torch.nan).double())
+                for layer in self.layers or tuple(sorted(found))
+            ]
             or [torch.empty(0, dtype=torch.float64)]
         )
-
-
-def _per_query_head(x: Tensor, heads: int) -> Tensor:
-    """Repeat `x` `[B, H, ...]` of KV heads for the query heads that share them, `[B, Hq, ...]`."""
-    return x.repeat_interleave(heads // x.shape[1], 1)
 
 
 def _number(x: Tensor) -> float | None:

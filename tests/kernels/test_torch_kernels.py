@@ -103,6 +103,15 @@ def test_density_counts_the_mask_once(maker, queries, keys):
     assert torch.equal(plan.mask(middle, queries), mask[:, :, middle:])
 
 
+@pytest.mark.parametrize("maker,queries,keys", CASES)
+def test_keys_asked_for_are_seen_as_in_the_mask(maker, queries, keys):
+    plan, asked = MAKERS[maker](6, queries, keys), torch.randint(keys, (2, 9))
+    expected = plan.mask(0, queries).gather(-1, asked[:, None, None].expand(-1, 6, queries, -1))
+    assert torch.equal(plan.sees(0, queries, asked), expected)
+    middle = queries // 2
+    assert torch.equal(plan.sees(middle, queries, asked), expected[:, :, middle:])
+
+
 def test_masked_kernel_runs_every_plan():
     q, k, v = inputs(65, 130)
     plan = vertical_slash_plan(6, 65, 130, 64)
@@ -119,6 +128,7 @@ def test_score_plan_keeps_what_reaches_the_threshold_and_row_maxima():
     expected = (scores >= -4) | (scores == scores.amax(-1, keepdim=True))
     assert torch.equal(plan.mask(0, 100), expected)
     assert torch.equal(plan.mask(60, 70), expected[:, :, 60:70])
+    assert torch.equal(plan.sees(60, 70, torch.tensor([[3, 99], [70, 3]]))[1, :, :, 0], expected[1, :, 60:70, 70])
     out, _ = attention(q, k, v, plan, scale=0.3)
     torch.testing.assert_close(out.double(), reference_attention(q, k, v, plan, scale=0.3)[0], atol=2e-6, rtol=1e-5)
 

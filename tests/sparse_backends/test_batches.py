@@ -17,6 +17,7 @@ SPARSE = [
     "xattention:threshold=0.4,block=16,stride=4",
     "xattention:sparsity=0.5,block=32",
     "streaming:window=40",
+    "streaming:sparsity=0.6",
     "quest:tokens=48",
     "quest:sparsity=0.7,share_pages=false",
     "snapkv:tokens=140,window=32",
@@ -53,6 +54,50 @@ def test_rows_of_a_batch_say_what_they_say_alone(spec, tiny, prompts, padded):
         expected = torch.cat([said(model, {"input_ids": row[None]}) for row in same])
         assert torch.equal(said(model, {"input_ids": same}), expected)
     assert all(float(density.nanmean()) < 0.9 for density in densities), "this example is to be sparse"
+
+
+@pytest.mark.parametrize("side", [None, "left"], ids=["even", "padded"])
+@pytest.mark.parametrize("spec", SPARSE)
+def test_rows_of_a_batch_are_recorded_as_alone(spec, side, tiny, prompts, padded):
+    model, rows = tiny("llama"), prompts(*(LENGTHS if side else [260, 260, 260]))
+    evidence = [[(10, 20), (100, 104)], [], [(0, 3), (30, 50), (170, 180)]]
+
+    def numbers(run, row=None):
+        shares = [run.density(row=row), run.density("prompt", row=row)]
+        shares += [run.evidence_recall(row=row), run.evidence_recall("each", row=row)]
+        return [*shares, torch.tensor(run.estimation(row)).double()]
+
+    with parse_backend(spec).attach(model) as run, torch.no_grad():
+        alone = []
+        for row, spans in zip(rows, evidence):
+            run.start([spans], question=12)
+            said(model, {"input_ids": row[None]}, 5)
+            alone.append(numbers(run))
+        run.start(evidence, question=12)
+        said(model, padded(rows, side) if side else {"input_ids": torch.stack(rows)}, 5)
+        for row, expected in enumerate(alone):
+            for found, wanted in zip(numbers(run, row), expected, strict=True):
+                torch.testing.assert_close(found, wanted, equal_nan=True)
+
+
+@pytest.mark.parametrize("spec", ["quest:tokens=48", "snapkv:tokens=140,window=32", "tova:tokens=40"])
+def test_what_comes_after_the_end_of_a_row_is_not_counted(spec, tiny, prompts):
+    model, rows = tiny("llama"), torch.stack(prompts(200, 200))
+    with parse_backend(spec).attach(model) as run, torch.no_grad():
+        run.start([[(10, 60)], [(10, 60)]])
+        cache = model(rows).past_key_values
+        for step in range(4):
+            model(rows[:, step : step + 1], past_key_values=cache)
+            if step == 1:
+                before = run.density(row=0), run.density("prompt", row=0), run.evidence_recall("each", row=0)
+                other = run.density(row=1)
+                run.end([True, False])
+        after = run.density(row=0), run.density("prompt", row=0), run.evidence_recall("each", row=0)
+        assert all(torch.equal(found, wanted) for found, wanted in zip(after, before))
+        assert not torch.equal(run.density(row=1), other)
+        run.start()
+        model(rows[:, :1], past_key_values=cache)
+        assert float(run.density(row=0).nanmean()) < 1
 
 
 @pytest.mark.parametrize("spec", SPARSE)
