@@ -47,7 +47,7 @@ class Slot:
             self.memory.clear()
 
     def append(self) -> Tensor:
-        """Add one generated token to every row and return the new `positions` `[B, Hkv, S + 1]`."""
+        """Add one generated token to every row and return which keys are to be read, `[B, Hkv, S + 1]` bool."""
         if self.positions is None:
             raise RuntimeError("nothing was evicted yet")
         if self.ends is None:
@@ -56,10 +56,10 @@ class Slot:
         self.positions = torch.cat([self.positions, self.ends.expand(-1, self.positions.shape[1], 1)], -1)
         self.ends = self.ends + 1
         self.lengths = [length + 1 for length in self.lengths]
-        return self.positions
+        return self.positions >= 0
 
     def listed(self, held: Tensor) -> tuple[Tensor, Tensor]:
-        """The places of the keys `held`, where `append` gave no -1, and how many; see `budget.listed`."""
+        """The places of the keys `held`, as `append` gave them, and how many; see `budget.listed`."""
         if self.packed is None:
             return listed(held)
         front, width = self.packed[0][..., None], self.packed[1]

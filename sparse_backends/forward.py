@@ -233,10 +233,10 @@ class _Call:
         if self.slot.whole:
             plan: Plan = FullPlan(1, self.keys, self.batch, q.shape[1], q.device)
         else:
-            plan = TokenPlan(1, self.keys, *self.slot.listed(held >= 0))
+            plan = TokenPlan(1, self.keys, *self.slot.listed(held))
         self.run.record(self.layer, 0, plan, q.shape[1], self.slot.prompts, seen=self.slot.lengths)
         out = self.attend(q, k, v, plan)
-        after = self.steps(q, k, held >= 0, self.slot.prompts) if self.backend.evicts_again else None
+        after = self.steps(q, k, held, self.slot.prompts)
         if after is not None and self.slot.positions is not None:
             self.slot.positions = self.slot.positions.masked_fill(~after, -1)
             self.slot.packed, self.slot.whole = None, False
