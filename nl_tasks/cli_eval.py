@@ -25,6 +25,7 @@ def evaluate_models(
         typer.Option("--set", metavar="KNOB=VALUE", help="A knob of the tasks; task.knob=value for one task's."),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(help="Tokens of each answer at most.")] = 1024,
+    batch: Annotated[int, typer.Option(help="Samples answered at a time; fewer where the memory is too small.")] = 1,
     dense_layers: Annotated[
         str, typer.Option(help="Layers left to full attention: 0,1,-1.", metavar="LAYER[,LAYER]...")
     ] = "",
@@ -69,6 +70,7 @@ def evaluate_models(
                 out=out,
                 seed=seed,
                 max_new_tokens=max_new_tokens,
+                batch=batch,
                 dense_layers=_layers(dense_layers),
                 dtype=dtype,
                 device=device,

@@ -41,18 +41,21 @@ def evaluate(
     dtype: str = "auto",
     device: str = "auto",
     model_options: dict[str, Any] | None = None,
+    batch: int = 1,
     overwrite: bool = False,
     starting: Callable[[list[Step]], None] = lambda steps: None,
     answered: Callable[[Cell], None] = lambda cell: None,
 ) -> list[Result]:
     """Evaluate every combination and return the results, those found in `out` included, in the order of the grid.
 
-    Each model is loaded once, and only if a cell of it is missing. `starting` is given all steps, `answered` is called
+    Each model is loaded once, and only if a cell of it is missing. `batch` samples are answered at a time; halves are
+    tried where a GPU has not the memory. `starting` is given all steps, `answered` is called
     after every sample. Raises ValueError, before a model is loaded, for any cell that cannot be evaluated, and OSError
     if a result cannot be written.
     """
-    if n < 1:
-        raise ValueError(f"n={n} is out of range: 1 or more")
+    for name, value in (("n", n), ("batch", batch)):
+        if value < 1:
+            raise ValueError(f"{name}={value} is out of range: 1 or more")
     chosen = [task if isinstance(task, Task) else get_task(task) for task in tasks]
     sizes = [parse_length(length) for length in lengths]
     steps = []
@@ -75,11 +78,11 @@ def evaluate(
     results: list[Result] = []
     while steps:
         step = steps.pop(0)  # let go of a model when its last cell is done
-        results.append(step.before or _run(step, out, answered))
+        results.append(step.before or _run(step, out, batch, answered))
     return results
 
 
-def _run(step: Step, out: str | os.PathLike[str], answered: Callable[[Cell], None]) -> Result:
-    result = step.session.evaluate(step.cell, lambda: answered(step.cell))
+def _run(step: Step, out: str | os.PathLike[str], batch: int, answered: Callable[[Cell], None]) -> Result:
+    result = step.session.evaluate(step.cell, lambda: answered(step.cell), batch=batch)
     write_result(out, result)
     return result

@@ -106,8 +106,8 @@ class Session:
             max_new_tokens=max_new_tokens,
         )
 
-    def evaluate(self, cell: Cell, answered: Callable[[], None] = lambda: None) -> Result:
-        """Evaluate one cell; `answered` is called after each sample."""
+    def evaluate(self, cell: Cell, answered: Callable[[], None] = lambda: None, *, batch: int = 1) -> Result:
+        """Evaluate one cell, `batch` samples at a time; `answered` is called for each sample."""
         from lm_eval.evaluator import evaluate
 
         from nl_tasks.eval_rows import layer_means, sample_result
@@ -115,7 +115,8 @@ class Session:
         task = self._samples(cell)
         model = self._loaded()
         backend = parse_backend(cell.backend)
-        model.prepare(backend, dense_layers=cell.dense_layers, chat=self._chats(cell), answered=answered)
+        chat = self._chats(cell)
+        model.prepare(backend, dense_layers=cell.dense_layers, chat=chat, batch=batch, answered=answered)
         task.set_config("generation_kwargs", {"max_gen_toks": cell.max_new_tokens}, update=True)
         # Not `simple_evaluate`: it lists the machine's packages for every cell, which takes longer than a small one.
         found = evaluate(model, {task.task_name: task}, bootstrap_iters=0, apply_chat_template=model.chat)
@@ -133,6 +134,7 @@ class Session:
             code_sha256=code_hash(),
             environment={
                 **environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
+                "batch": model.batch,  # less than was asked for if the device had not the memory
                 "model_shape": None if (shape := shape_of(self.folder)) is None else asdict(shape),
             },
         )

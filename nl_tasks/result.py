@@ -37,8 +37,9 @@ class SampleResult:
         answer: What was read from the prediction.
         parsed: Whether anything could be read from it.
         score: 0 to 1.
-        prefill_s: Seconds until the first token.
-        decode_s: Seconds from the first token to the last.
+        prefill_s: Seconds until the first token. Of samples answered in one batch (`environment["batch"]` of the
+            result), each gets the batch's seconds divided by its number of rows.
+        decode_s: Seconds from the first token to the last, divided likewise: the batch's longest answer counts.
         density: Computed over causal-full score entries in the phase in which the backend acts (decode for eviction),
             mean of layers and heads; None if nothing was computed in it.
         density_of_prompt: The same, counted as budgets are: for decode and eviction as a share of the prompt alone.
@@ -79,7 +80,9 @@ class Result:
             phase in which the backend acts, and `evidence_recall`.
         data_sha256: Over the samples' own hashes, in order.
         code_sha256: Over this package's source files.
-        environment: Versions, device, machine, time of the run (seconds since 1970).
+        environment: Versions, device, machine, time of the run (seconds since 1970), and `batch`: how many samples
+            were answered at a time (1 where older results do not say). Not part of the cell: it changes no answer
+            but by rounding.
     """
 
     cell: Cell

@@ -15,13 +15,16 @@ class Evidence:
     """The tokens that hold the evidence of each row of a batch, in one padded list that is copied to a device once.
 
     Attributes:
+        questions: How many of each row's last queries are the question's.
         counts: How many tokens each row has; the rest of its list is padding.
         longest: Length of the lists.
         last: The last token that holds evidence, -1 if there is none.
     """
 
-    def __init__(self, rows: Sequence[Sequence[tuple[int, int]]]) -> None:
+    def __init__(self, rows: Sequence[Sequence[tuple[int, int]]], question: int | Sequence[int] = 64) -> None:
         """Take the ranges (first, end) of each row. Raises ValueError for one that is empty or begins before 0."""
+        self.questions = np.broadcast_to(np.asarray(question, dtype=np.int64), len(rows))
+        self._asking: dict[torch.device, Tensor] = {}
         lists = [_tokens_of(ranges) for ranges in rows]
         self.counts = [len(tokens) for tokens in lists]
         self.longest = max(self.counts, default=0)
@@ -37,6 +40,15 @@ class Evidence:
         if device not in self._on:
             self._on[device] = self._on[torch.device("cpu")].to(device)
         return self._on[device]
+
+    def asking(self, start: int, stop: int, queries: int, rows: slice, device: torch.device) -> Tensor | None:
+        """Which of the queries `start` to `stop` of `queries` are the question's, `[b, stop - start]`; None: all."""
+        if self.questions[rows].min(initial=queries) >= queries - start:
+            return None
+        if device not in self._asking:
+            self._asking[device] = torch.tensor(self.questions, device=device)
+        left = torch.arange(queries - start, queries - stop, -1, device=device)  # queries from each to the last
+        return left <= self._asking[device][rows, None]
 
 
 class EvidenceTally:
@@ -55,26 +67,29 @@ class EvidenceTally:
         self.hits[first : first + rows] = 0
         self.queries[first : first + rows] = 0
 
-    def see(self, plan: Plan, first: int, rows: int, question: int, going: "Going | None" = None) -> None:
-        """Count what the last `question` queries of `plan` see, of `rows` rows, `first` and on, that are `going`."""
-        keys, outside = self._places(first, rows, plan.keys, plan.device)
-        size = plan.keys * rows * self.hits.shape[1]
-        step = max(1, _ENTRIES // size)
-        for start in range(max(0, plan.queries - question), plan.queries, step):
-            seen = plan.sees(start, min(start + step, plan.queries), keys)  # [b, H, queries, n]
+    def see(self, plan: Plan, first: int, count: int, going: "Going | None" = None) -> None:
+        """Count what the question's queries of `plan` see, of `count` rows, `first` and on, that are `going`."""
+        rows, device = slice(first, first + count), plan.device
+        keys, outside = self._places(rows, plan.keys, device)
+        asked = self.evidence.questions[rows].clip(max=plan.queries)
+        step = max(1, _ENTRIES // (plan.keys * count * self.hits.shape[1]))
+        for start in range(plan.queries - int(asked.max()), plan.queries, step):
+            stop = min(start + step, plan.queries)
+            seen = plan.sees(start, stop, keys)  # [b, H, queries, n]
             if outside is not None:
                 seen = seen & ~outside[:, None, None]
+            if (asking := self.evidence.asking(start, stop, plan.queries, rows, device)) is not None:
+                seen = seen & asking[:, None, :, None]
             if going is not None:
-                seen = seen & going.on(plan.device)[first : first + rows, None, None, None]
+                seen = seen & going.on(device)[rows, None, None, None]
             found = seen[:, :, 0] if seen.shape[2] == 1 else seen.sum(2)
-            self.hits[first : first + rows].unflatten(1, (found.shape[1], -1)).add_(found[:, :, None])
-        counted = min(question, plan.queries)
-        self.queries[first : first + rows] += counted if going is None else counted * going.rows[first : first + rows]
+            self.hits[rows].unflatten(1, (found.shape[1], -1)).add_(found[:, :, None])
+        self.queries[rows] += asked if going is None else asked * going.rows[rows]
 
     def hold(self, held: Tensor, first: int, going: "Going | None" = None) -> None:
         """Say anew what a cache holds of rows `first` and on: the tokens `held` `[b, Hkv, S]` bool."""
         rows = slice(first, first + held.shape[0])
-        keys, outside = self._places(first, held.shape[0], held.shape[2], held.device)
+        keys, outside = self._places(rows, held.shape[2], held.device)
         found = held.gather(-1, keys[:, None].expand(-1, held.shape[1], -1))
         if outside is not None:
             found = found & ~outside[:, None]
@@ -100,9 +115,9 @@ class EvidenceTally:
             shares.append(found / (self.evidence.counts[at] or torch.nan))
         return torch.stack(shares).mean(0)
 
-    def _places(self, first: int, rows: int, keys: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    def _places(self, rows: slice, keys: int, device: torch.device) -> tuple[Tensor, Tensor | None]:
         """The rows' evidence `[b, n]` among `keys` keys, and which of it is not there (None: all is)."""
-        places = self.evidence.on(device)[first : first + rows]
+        places = self.evidence.on(device)[rows]
         if self.evidence.last < keys:
             return places, None
         return places.clamp(max=keys - 1), places >= keys

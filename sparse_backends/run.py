@@ -72,17 +72,16 @@ class Run:
         self.backend, self.layers, self._recording = backend, tuple(layers), recording
         self.start()
 
-    def start(self, evidence: Sequence[Sequence[tuple[int, int]]] | None = None, question: int = 64) -> None:
+    def start(self, evidence: Sequence[Sequence[tuple[int, int]]] | None = None, question: _Counts = 64) -> None:
         """Forget what was recorded; the next calls are of a batch with this `evidence`.
 
         `evidence` lists for each row of the batch the ranges (first, end) of tokens, counted in the row's own prompt
-        without padding. The question's queries are the last `question` tokens of the prompt. Raises ValueError for a
-        range that is empty or begins before 0.
+        without padding. The question's queries are the last `question` tokens of the prompt, one number for all rows or
+        one for each. Raises ValueError for a range that is empty or begins before 0.
         """
-        if question < 1:
+        if np.min(question) < 1:
             raise ValueError(f"question={question} is out of range: question >= 1")
-        self._given = None if evidence is None else Evidence(evidence)
-        self._question = question
+        self._given = None if evidence is None else Evidence(evidence, question)
         self.dense_calls = 0  # in which a prompt was so short that it ran densely, as provider="auto" may
         self._going: Going | None = None
         self._tallies: dict[int, _Tally] = {}
@@ -163,7 +162,7 @@ class Run:
             evidence = self._seen(layer, heads, device)
             if phase == "prefill":  # of a prompt in chunks, the last chunk holds the question
                 evidence.forget(first, len(computed))
-            evidence.see(plan, first, len(computed), self._question, self._going)
+            evidence.see(plan, first, len(computed), self._going)
 
     def record_kept(self, layer: int, first: int, kept: Tensor, heads: int) -> None:
         """Note what an eviction method keeps `[b, Hkv, S]` of the prompts of rows `first` and on. For the hook."""

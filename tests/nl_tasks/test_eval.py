@@ -114,13 +114,13 @@ def test_predictions_are_those_of_transformers_alone(found, tiny_llama):
 def test_gold_answers_score_one(tiny_llama, tmp_path, monkeypatch):
     from nl_tasks.gold import gold_prediction
 
-    answer = MeasuredLM._answer
+    answer = MeasuredLM.generate_until
 
-    def know(self, request):
-        answer(self, request)
-        return gold_prediction(request.doc["metric"], request.doc["answers"])
+    def know(self, requests, **options):
+        answer(self, requests, **options)
+        return [gold_prediction(request.doc["metric"], request.doc["answers"]) for request in requests]
 
-    monkeypatch.setattr(MeasuredLM, "_answer", know)
+    monkeypatch.setattr(MeasuredLM, "generate_until", know)
     (result,) = run(tiny_llama(), tmp_path)
     assert result.summary.mean == 1.0 and result.summary.unparsed == 0.0
 
@@ -153,6 +153,7 @@ def test_the_samples_are_the_same_for_every_method(found):
         ({"lengths": ["300"]}, "too few for story_retrieval"),
         ({"tasks": ["story_retrival"]}, "did you mean story_retrieval"),
         ({"n": 0}, "n=0 is out of range"),
+        ({"batch": 0}, "batch=0 is out of range"),
         ({"dtype": "float12"}, "dtype 'float12' is out of range"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
