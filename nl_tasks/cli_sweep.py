@@ -57,8 +57,7 @@ def sweep(
         raise ValueError(f"nl-tasks sweep needs {error.name}: pip install 'nl-tasks[eval]'") from None
     from nl_tasks.sweep_progress import SweepProgress
 
-    options = _options(model_arguments or ())
-    plan = plan_sweep(read_grid(grid), out, device=device, model_options=options)
+    plan = plan_sweep(read_grid(grid), out, device=device, model_options=_options(model_arguments or ()))
     if dry_run:
         if as_json:
             print(json.dumps([planned.as_json() for planned in plan.cells], indent=2))
@@ -87,7 +86,6 @@ def sweep(
                     num_gpus=num_gpus if num_gpus >= 0 else (0.0 if on_cpu else 1.0),
                     num_cpus=num_cpus,
                     device=device,
-                    model_options=options,
                     **watching,
                 )
         except KeyboardInterrupt:

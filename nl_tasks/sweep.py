@@ -2,7 +2,9 @@
 
     failures = work(jobs, Path("results"))
 
-A job is done when its file is there. A worker that is killed loses the job in hand, which another takes over.
+A job is done when its file is there. A worker that is killed loses the job in hand, which another takes over. Jobs of
+one group need the same preparation: a worker goes through a group that no other is at while there is one, so that each
+prepares few of them, and then helps where most is left.
 """
 
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 from nl_tasks.atomic_file import write_atomic
 from nl_tasks.claims import STALE_AFTER, Claims
 
-CLAIMS = ".claims"
+CLAIMS, GROUPS = ".claims", ".groups"
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Job:
         run: Does it, and writes `path` as a whole.
         label: For people.
         cost: Its share of the work, in any unit.
+        group: What it needs prepared, as a word of letters, digits, `-` and `_`.
     """
 
     key: str
@@ -33,6 +36,7 @@ class Job:
     run: Callable[[], object]
     label: str = ""
     cost: float = 1.0
+    group: str = "all"
 
     @property
     def done(self) -> bool:
@@ -52,7 +56,7 @@ def work(
     """Do all jobs that nobody else does, wait for the others, and return what failed, by label.
 
     Args:
-        jobs: In the order in which they should be done.
+        jobs: In the order in which one worker alone should do them, those of a group together.
         folder: Claims are kept in `.claims` in it.
         starting: Called before a job that this process does.
         done: Called for each job when it is found done, whoever did it.
@@ -62,17 +66,28 @@ def work(
     claims = Claims(folder / CLAIMS, stale_after)
     began = claims.now()
     failures: dict[str, str] = {}
-    left = list(jobs)
-    while left:
+    left = {group: list(members) for group, members in _groups(jobs).items()}
+
+    def settle(group: str) -> bool:
         waiting = []
-        for job in left:
+        for job in left[group]:
             if not job.done and not _attempt(job, claims, began, starting, failures):
                 waiting.append(job)
             elif job.done:
                 done(job)
-        if waiting and len(waiting) == len(left):
+        some, left[group] = len(waiting) < len(left[group]), waiting
+        return some
+
+    places = Claims(folder / GROUPS, stale_after)
+    while any(left.values()):
+        settled = False
+        for group in list(left):
+            if left[group] and (place := places.take(group)):
+                with place:
+                    settled |= settle(group)
+        fullest = sorted(left, key=lambda group: -len(left[group]))
+        if not settled and not any(settle(group) for group in fullest if left[group]) and any(left.values()):
             time.sleep(poll)
-        left = waiting
     tidy(jobs, folder, stale_after=stale_after)
     return failures
 
@@ -85,6 +100,22 @@ def tidy(jobs: Sequence[Job], folder: Path, *, stale_after: float = STALE_AFTER)
         if job.key in left and job.done and (claim := claims.take(job.key)):
             with claim:
                 pass
+    places = Claims(folder / GROUPS, stale_after)
+    for group, members in _groups(jobs).items():
+        if (
+            list(places.folder.glob(f"{group}.*"))
+            and all(job.done for job in members)
+            and (claim := places.take(group))
+        ):
+            with claim:
+                pass
+
+
+def _groups(jobs: Sequence[Job]) -> dict[str, list[Job]]:
+    found: dict[str, list[Job]] = {}
+    for job in jobs:
+        found.setdefault(job.group, []).append(job)
+    return found
 
 
 def _attempt(job: Job, claims: Claims, began: float, starting: Callable[[Job], None], failures: dict[str, str]) -> bool:

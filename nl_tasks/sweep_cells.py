@@ -4,6 +4,7 @@ plan = plan_sweep(read_grid("grid.toml"), "results")
 failures = run_sweep(plan, "results")
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,8 @@ from pathlib import Path
 from nl_tasks.claims import STALE_AFTER
 from nl_tasks.eval_session import Session
 from nl_tasks.result import write_result
-from nl_tasks.result_cell import Cell
 from nl_tasks.sweep import Job, work
-from nl_tasks.sweep_plan import SweepPlan
+from nl_tasks.sweep_plan import PlannedCell, SweepPlan
 
 
 class Sessions:
@@ -30,13 +30,15 @@ class Sessions:
         return self._find(model)
 
 
-def cell_job(cell: Cell, session: Callable[[], Session], out: Path, *, label: str = "", cost: float = 1.0) -> Job:
-    """The job that evaluates `cell` with `session` and writes its result below `out`."""
+def cell_job(planned: PlannedCell, session: Callable[[], Session], out: Path, *, batch: int = 1) -> Job:
+    """The job that evaluates a cell with `session`, `batch` samples at a time, and writes its result below `out`."""
+    cell = planned.cell
+    samples = hashlib.sha256(repr(cell.question).encode()).hexdigest()[:12]  # made once by who stays with them
 
     def run() -> None:
-        write_result(out, session().evaluate(cell))
+        write_result(out, session().evaluate(cell, batch=batch))
 
-    return Job(key=cell.key, path=out / cell.path, run=run, label=label or cell.backend, cost=cost)
+    return Job(key=cell.key, path=out / cell.path, run=run, label=planned.label, cost=planned.work, group=samples)
 
 
 def sweep_jobs(plan: SweepPlan, out: str | os.PathLike[str]) -> list[Job]:
@@ -44,11 +46,10 @@ def sweep_jobs(plan: SweepPlan, out: str | os.PathLike[str]) -> list[Job]:
     sessions = Sessions(plan.sessions.__getitem__)
     return [
         cell_job(
-            planned.cell,
+            planned,
             lambda model=planned.model: sessions.of(model),  # type: ignore[misc]
             Path(out),
-            label=planned.label,
-            cost=planned.work,
+            batch=plan.batch,
         )
         for planned in plan.cells
     ]

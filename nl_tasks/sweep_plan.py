@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich.table import Table
@@ -57,11 +57,15 @@ class SweepPlan:
         cells: All that can be done.
         sessions: That can do them, by model.
         skipped: What was left out and why, where the grid allows that.
+        batch: Samples that are answered at a time.
+        model_options: lm-eval's model arguments: the grid's, and those that were given besides and go before them.
     """
 
     cells: tuple[PlannedCell, ...]
     sessions: Mapping[str, Session]
     skipped: tuple[str, ...] = ()
+    batch: int = 1
+    model_options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def left(self) -> tuple[PlannedCell, ...]:
@@ -83,9 +87,10 @@ def plan_sweep(
     """
     cells: dict[str, PlannedCell] = {}
     sessions = {}
+    options = {**grid.model_args, **(model_options or {})}
     refused = {(backend, length): _refusal(backend, length) for backend in grid.backends for length in grid.lengths}
     for model in grid.models:
-        sessions[model] = session = Session(model, dtype=grid.dtype, device=device, **(model_options or {}))
+        sessions[model] = session = Session(model, dtype=grid.dtype, device=device, **options)
         shape = shape_of(session.folder)
         for length in grid.lengths:
             for task in grid.tasks:
@@ -107,7 +112,7 @@ def plan_sweep(
     if not cells:
         raise ValueError("no cell of the grid can be evaluated: its lengths are too short for all of its sparsities")
     skipped = [f"{format_length(n)}: {why}" for (_, n), why in refused.items() if why and grid.skip_impossible]
-    return SweepPlan(tuple(cells.values()), sessions, tuple(skipped))
+    return SweepPlan(tuple(cells.values()), sessions, tuple(skipped), grid.batch, options)
 
 
 def _refusal(backend: str, length: int) -> str:

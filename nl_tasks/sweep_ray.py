@@ -32,7 +32,6 @@ def run_on_ray(
     num_gpus: float = 1.0,
     num_cpus: float = 1.0,
     device: str = "auto",
-    model_options: Mapping[str, Any] | None = None,
     starting: Callable[[Job], None] = lambda job: None,
     done: Callable[[Job], None] = lambda job: None,
     stale_after: float = STALE_AFTER,
@@ -50,7 +49,6 @@ def run_on_ray(
         num_cpus: CPU cores of each task.
         device: As for `nl-tasks eval`, on the machines of the cluster. The weights' dtype is that of the plan: let the
             grid name it where this machine has no GPU and the others have.
-        model_options: lm-eval's model arguments.
         starting: Called with the first job that is left.
         done: Called for each job that is found done.
         stale_after: Seconds without a sign of life after which a claim of another machine is taken over.
@@ -71,8 +69,11 @@ def run_on_ray(
     starting(left[0])
     tasks = min(room(ray.cluster_resources(), num_gpus=num_gpus, num_cpus=num_cpus), len(left))
     worker = ray.remote(num_gpus=num_gpus, num_cpus=num_cpus, max_retries=RETRIES)(_work)
-    options = dict(model_options or {})
-    running = [worker.remote(plan.cells, str(Path(out).resolve()), device, options, stale_after) for _ in range(tasks)]
+    options = dict(plan.model_options)
+    running = [
+        worker.remote(plan.cells, str(Path(out).resolve()), device, options, plan.batch, stale_after)
+        for _ in range(tasks)
+    ]
     failures: dict[str, str] = {}
     while running:
         ended, running = ray.wait(running, num_returns=1, timeout=1.0)
@@ -107,7 +108,7 @@ def check_address(address: str, timeout: float = 10.0) -> None:
 
 
 def _work(
-    cells: Sequence[PlannedCell], out: str, device: str, options: Mapping[str, Any], stale_after: float
+    cells: Sequence[PlannedCell], out: str, device: str, options: Mapping[str, Any], batch: int, stale_after: float
 ) -> dict[str, str]:
     """Work through the cells in a process of Ray."""
     from nl_tasks.eval_progress import quiet_libraries
@@ -116,7 +117,7 @@ def _work(
     dtypes = {planned.model: planned.cell.dtype for planned in cells}
     sessions = Sessions(cache(lambda model: Session(model, dtype=dtypes[model], device=device, **options)))
     jobs = [
-        cell_job(planned.cell, lambda model=planned.model: sessions.of(model), Path(out), label=planned.label)  # type: ignore[misc]
+        cell_job(planned, lambda model=planned.model: sessions.of(model), Path(out), batch=batch)  # type: ignore[misc]
         for planned in cells
     ]
     return work(jobs, Path(out), stale_after=stale_after)

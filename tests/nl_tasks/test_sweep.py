@@ -14,7 +14,7 @@ import pytest
 
 from nl_tasks import claims as claims_module
 from nl_tasks.claims import Claims
-from nl_tasks.sweep import Job, work
+from nl_tasks.sweep import GROUPS, Job, work
 
 WORKER = """
 import sys, time
@@ -195,3 +195,42 @@ def test_a_claim_that_outlived_its_job_is_removed(tmp_path):
     assert len(list((tmp_path / ".claims").iterdir())) == 1
     assert work([job], tmp_path) == {}
     assert list((tmp_path / ".claims").iterdir()) == []
+
+
+def grouped(folder, order):
+    def job(group, number):
+        path = folder / f"{group}{number}.json"
+
+        def run():
+            order.append(path.stem)
+            path.write_text("done")
+
+        return Job(key=path.stem, path=path, run=run, group=group)
+
+    return [job(group, number) for group in "abc" for number in (0, 1)]
+
+
+def test_one_worker_goes_through_the_groups_in_order(tmp_path):
+    order = []
+    assert work(grouped(tmp_path, order), tmp_path) == {}
+    assert order == ["a0", "a1", "b0", "b1", "c0", "c1"]
+
+
+def test_a_worker_begins_where_nobody_is_and_then_helps(tmp_path):
+    order = []
+    with Claims(tmp_path / GROUPS).take("a"), Claims(tmp_path / ".claims").take("a0") as first:
+        threading.Timer(0.3, lambda: (tmp_path / "a0.json").write_text("done")).start()
+        assert work(grouped(tmp_path, order), tmp_path, poll=0.02) == {}
+        assert order == ["b0", "b1", "c0", "c1", "a1"]
+        assert first.path.exists()
+
+
+def test_a_group_whose_worker_died_is_free(tmp_path):
+    order = []
+    child = multiprocessing.get_context("fork").Process(
+        target=_die_with_claim, args=(tmp_path / GROUPS,), kwargs={"key": "a"}
+    )
+    child.start()
+    child.join()
+    assert work(grouped(tmp_path, order), tmp_path) == {}
+    assert order[0] == "a0" and list((tmp_path / GROUPS).iterdir()) == []

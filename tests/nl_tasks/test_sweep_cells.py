@@ -202,15 +202,40 @@ def test_a_cell_costs_what_its_prompt_and_answer_do(grid, tmp_path):
     assert cell_flops(shape, with_dense_layer) > cell_flops(shape, plan.cells[1].cell)
 
 
+def test_a_grid_may_ask_for_batches_and_model_arguments(grid, tmp_path):
+    import tomllib
+
+    told = tomllib.loads(grid.read_text())
+    told |= {"lengths": ["800"], "backends": ["dense"], "n": 3, "batch": 2, "model_args": {"max_length": 900}}
+    del told["tasks"]["ruler_niah"]
+    plan = plan_sweep(parse_grid(told), tmp_path)
+    assert plan.model_options == {"max_length": 900}
+    one_by_one = plan_sweep(parse_grid({**told, "batch": 1}), tmp_path)
+    assert [planned.cell.key for planned in plan.cells] == [planned.cell.key for planned in one_by_one.cells]
+    assert run_sweep(plan, tmp_path) == {}
+    (result,) = read_results(tmp_path)
+    assert result.environment["batch"] == 2 and len(result.samples) == 3
+    with pytest.raises(ValueError, match="its context has 801"):
+        plan_sweep(parse_grid(told), tmp_path, model_options={"max_length": 801})
+
+
+def test_cells_with_the_same_samples_are_a_group(grid, tmp_path):
+    import tomllib
+
+    plan = plan_sweep(parse_grid(tomllib.loads(grid.read_text())), tmp_path)
+    groups = [job.group for job in sweep_jobs(plan, tmp_path)]
+    assert len(set(groups)) == 4 and groups == [group for group in dict.fromkeys(groups) for _ in range(6)]
+
+
 def test_failures_are_told_and_the_rest_is_done(grid, tmp_path, cli, monkeypatch):
     from nl_tasks.eval_session import Session
 
     evaluate = Session.evaluate
 
-    def fail(self, cell, *more):
+    def fail(self, cell, *more, **options):
         if cell.backend.startswith("quest"):
             raise MemoryError("no room")
-        return evaluate(self, cell, *more)
+        return evaluate(self, cell, *more, **options)
 
     monkeypatch.setattr(Session, "evaluate", fail)
     small = tmp_path / "small.toml"

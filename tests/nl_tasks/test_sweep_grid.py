@@ -24,6 +24,37 @@ def test_a_grid_is_read():
     assert [task.name for task in grid.tasks] == ["story_retrieval", "story_multihop"]
     assert grid.tasks[0].num_queries == 2
     assert (grid.n, grid.seed, grid.max_new_tokens, grid.dense_layers) == (100, 43, 1024, ())
+    assert (grid.batch, grid.model_args) == (1, {})
+
+
+def test_a_task_may_be_given_several_times():
+    told = """
+    models = ["smollm2"]
+    lengths = ["2k"]
+    batch = 8
+
+    [[tasks.story_multihop]]
+    hops = 1
+
+    [tasks.ruler_niah]
+
+    [[tasks.story_multihop]]
+    hops = 2
+
+    [[tasks.story_multihop]]
+    hops = 1
+
+    [model_args]
+    max_length = 9216
+    trust_remote_code = false
+    """
+    grid = parse_grid(tomllib.loads(told))
+    assert [(task.name, getattr(task, "hops", None)) for task in grid.tasks] == [
+        ("story_multihop", 1),
+        ("story_multihop", 2),
+        ("ruler_niah", None),
+    ]
+    assert grid.batch == 8 and grid.model_args == {"max_length": 9216, "trust_remote_code": False}
 
 
 def test_sparsities_go_to_the_backends_that_leave_room_for_them():
@@ -54,6 +85,13 @@ def test_sparsities_go_to_the_backends_that_leave_room_for_them():
         ({"sparsities": []}, "sparsities is missing: at which should quest run"),
         ({"sparsities": [1.5]}, "sparsity=1.5 is out of range"),
         ({"n": 0}, "n=0 is out of range"),
+        ({"tasks": {"story_retrieval": [3]}}, r"\[\[tasks.NAME\]\]"),
+        ({"tasks": {"story_retrieval": []}}, r"\[\[tasks.NAME\]\]"),
+        ({"tasks": {"story_multihop": [{"hops": 1}, {"hop": 2}]}}, "no knob 'hop'"),
+        ({"batch": 0}, "batch=0 is out of range"),
+        ({"batch": "8"}, "batch='8': write a whole number"),
+        ({"model_args": ["a"]}, "model_args=.*write a table"),
+        ({"model_args": {"a": {}}}, "model_args=.*write a table"),
         ({"n": "many"}, "n='many': write a whole number"),
         ({"skip_impossible": "yes"}, "skip_impossible='yes': write true or false"),
         ({"max_new_tokens": True}, "max_new_tokens=True: write a whole number"),
