@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from nl_tasks.analysis.cost_model import CORRECTED
 from nl_tasks.analysis.libraries import library
+from nl_tasks.analysis.lost_answers import lost_answers
 from nl_tasks.atomic_file import write_atomic
 from nl_tasks.generators.lengths import format_length
 from nl_tasks.report.answers import IsoCost, MethodGuarantee, Row, critical_lengths, guarantees, iso_costs, rows
@@ -23,6 +24,7 @@ from nl_tasks.report.table import Table
 from nl_tasks.report.tables_answer import answer_table, cells_table, dense_table, guarantee_table
 from nl_tasks.report.tables_cost import cost_table, critical_table, isocost_table
 from nl_tasks.report.tables_law import hold_out_table, law_table
+from nl_tasks.report.tables_lost import lost_table
 from nl_tasks.report.texts import TEXTS, caveats, settings
 from nl_tasks.report.values import Link
 
@@ -80,12 +82,14 @@ def _sections(
     readings: Readings, found: Sequence[MethodGuarantee], style: Style, link: Link, *, batch: int
 ) -> list[Section]:
     every, iso, law = rows(readings, counting=CORRECTED), iso_costs(readings, batch=batch), laws(readings)
+    lost = lost_answers(reading.result for reading in readings.kept)
     frontier = partial(frontier_plots, readings, found, style)
     parts: dict[str, tuple[list[Table], list[Figures]]] = {
         "answer": ([answer_table(found, every, link), dense_table(readings, link)], []),
         "heat": ([], _maps(readings, every, style)),
         "frontier": ([guarantee_table(found, readings, link)], _grid(readings, style, frontier, rings=True)),
         "recall": ([], _grid(readings, style, partial(recall_plots, readings, style))),
+        "lost": ([lost_table(lost)], []),
         "depth": ([], _grid(readings, style, partial(depth_plots, readings, style))),
         "speed": ([cost_table(every, link)], _speeds(every, style)),
         "isocost": (
@@ -95,7 +99,10 @@ def _sections(
         "law": ([law_table(law), hold_out_table(law)], []),
         "cells": ([cells_table(every, link)], []),
     }
-    remarks = {"law": [f"{one.phase}: {remark}" for one in law for remark in one.remarks]}
+    remarks = {
+        "law": [f"{one.phase}: {remark}" for one in law for remark in one.remarks],
+        "lost": [f"{one.phase}: {one.remark}" for one in lost if one.remark],
+    }
     return [
         Section(
             name, *TEXTS[name], tuple(f for f in figures if any(f.plots)), tuple(tables), tuple(remarks.get(name, ()))

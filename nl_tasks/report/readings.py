@@ -77,12 +77,25 @@ class Reading:
         """`[n]`, in the order of the samples' indices."""
         return np.array([sample.score for sample in self.result.samples])
 
+    @property
+    def batch(self) -> int:
+        """Samples that were answered at a time."""
+        return int(self.result.environment.get("batch", 1))
+
     def seconds(self, phase: str) -> float | None:
-        """Median over the samples: of the prefill, or of decoding a token; None if it was not timed."""
+        """Median over the samples: of the prefill, or of decoding a token; None if it was not timed.
+
+        Of samples answered in batches, decoding is a mean over all their tokens: a sample's share of its batch's
+        seconds says little about its own tokens.
+        """
         if phase == "prefill":
             times = [s.prefill_s for s in self.result.samples if s.prefill_s > 0]
         else:
-            times = [s.decode_s / (s.generated_tokens - 1) for s in self.result.samples if s.generated_tokens > 1]
+            several = [s for s in self.result.samples if s.generated_tokens > 1]
+            if several and self.batch > 1:
+                steps = sum(s.generated_tokens - 1 for s in several)
+                return sum(s.decode_s for s in self.result.samples) / steps
+            times = [s.decode_s / (s.generated_tokens - 1) for s in several]
         return median(times) if times else None
 
     @property

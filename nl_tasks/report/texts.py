@@ -31,6 +31,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Share of the tokens that the answer needs which the question (prefill) or the answer (decode, eviction) could "
         "see, mean of layers and heads. Accuracy that stays where this falls is a guess, or comes by other tokens.",
     ),
+    "lost": (
+        "Answers lost",
+        "Of the answers that full attention has right, the share that sparse attention has not, controls included, and "
+        "how the odds of losing one change with each 0.1 of evidence recall more (logistic fit by sample, standard "
+        "errors clustered by sample): 0.5 halves them, 1 means that seeing the evidence makes no difference.",
+    ),
     "depth": (
         "Depth",
         "Accuracy by where the evidence lies in the prompt, in fifths, at each method's highest sparsity; dashed is "
@@ -87,6 +93,12 @@ def caveats(readings: Readings, found: Sequence[MethodGuarantee]) -> list[str]:
     if readings.left_out:
         names = ", ".join(reading.path for reading in readings.left_out[:3])
         told.append(f"{len(readings.left_out)} results of other samples or settings are left out ({names}, ...).")
+    timed = sorted({reading.batch for reading in readings.kept})
+    if len(timed) > 1:
+        told.append(
+            f"Samples were answered {', '.join(map(str, timed))} at a time, in different cells: measured speed-ups "
+            "compare cells of unlike batches."
+        )
     unknown = sorted({reading.cell.model for reading in readings.kept if reading.shape is None})
     if unknown:
         told.append(f"The dimensions of {', '.join(unknown)} are unknown: no costs, no ideal speed-ups, no law.")
@@ -108,6 +120,7 @@ def settings(readings: Readings) -> list[tuple[str, str]]:
         ("methods", ", ".join(readings.methods)),
         ("results", f"{len(readings.kept)}"),
         ("samples a cell", of([cell.n for cell in cells])),
+        ("samples answered at a time", of([reading.batch for reading in readings.kept])),
         ("seed", of([cell.seed for cell in cells])),
         ("tokens of an answer at most", of([cell.max_new_tokens for cell in cells])),
         ("weights", of([cell.dtype for cell in cells])),

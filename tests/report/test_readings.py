@@ -98,3 +98,24 @@ def test_decode_times_are_a_token(simulate, tmp_path):
 def test_a_folder_without_results_is_told(tmp_path):
     with pytest.raises(ValueError, match="holds no result files"):
         read_readings(tmp_path)
+
+
+def test_a_token_of_a_batch_costs_the_mean_of_all_tokens(simulate, tmp_path):
+    (result,) = simulate(tmp_path, **{**SMALL, "n": 3}, methods=["dense"])
+    said = [replace(s, decode_s=2.0, generated_tokens=g) for s, g in zip(result.samples, (1, 3, 7))]
+    write_result(tmp_path, replace(result, samples=tuple(said)))
+    (alone,) = read_readings(tmp_path).kept
+    assert alone.seconds("decode") == np.median([2 / 2, 2 / 6]) and alone.batch == 1
+    write_result(tmp_path, replace(result, samples=tuple(said), environment={**result.environment, "batch": 3}))
+    (batch,) = read_readings(tmp_path).kept
+    assert batch.seconds("decode") == 6 / 8 and batch.batch == 3
+
+
+def test_unlike_batches_are_a_caveat(simulate, tmp_path):
+    from nl_tasks.report.texts import caveats
+
+    _, quest = simulate(tmp_path, **SMALL, methods=["dense", "quest"], sparsities=[0.5])
+    assert not [line for line in caveats(read_readings(tmp_path), []) if "at a time" in line]
+    write_result(tmp_path, replace(quest, environment={**quest.environment, "batch": 16}))
+    (told,) = [line for line in caveats(read_readings(tmp_path), []) if "at a time" in line]
+    assert "1, 16 at a time" in told

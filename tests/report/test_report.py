@@ -95,6 +95,7 @@ def test_tables_are_the_same_in_every_format(made):
         assert all(f"<button>{column}</button>" in text for column in header)
     assert {path.suffixes[0] for path in report.paths[2:]} == {
         ".answer", ".dense", ".guarantee", ".cost", ".isocost", ".scaling_law", ".hold_out", ".cells",
+        ".lost_answers",
     }  # fmt: skip
 
 
@@ -120,6 +121,25 @@ def test_numbers_of_the_page_are_those_of_the_files(made, simulate):
             assert float(row["accuracy"]) == sparse.scores.mean()
             assert float(row["difference"]) == pytest.approx(sparse.scores.mean() - dense.scores.mean())
             assert float(row["evidence seen"]) == pytest.approx(sparse.result.mean("evidence_recall"))
+
+
+def test_lost_answers_are_those_of_the_files(made):
+    from nl_tasks.report.readings import read_readings
+
+    folder, _ = made
+    readings = read_readings(folder / "some results")
+    with (folder / "report.lost_answers.csv").open() as file:
+        rows = {row["phase"]: row for row in csv.DictReader(file)}
+    assert set(rows) == {"prefill", "decode", "evict"}
+    for phase, row in rows.items():
+        before, lost = 0, 0
+        for reading in readings.sparse:
+            if reading.result.phase == phase:
+                right = readings.dense_of(reading).scores == 1
+                before, lost = before + right.sum(), lost + (right & (reading.scores < 1)).sum()
+        assert int(row["right with full attention"]) == before
+        assert float(row["lost"]) == pytest.approx(lost / before) and 0 < lost < before
+        assert float(row["odds for 0.1 of recall more"]) < 1  # a sparser cell sees less and loses more
 
 
 def test_the_command_prints_the_answer(simulate, cli, tmp_path):
@@ -156,9 +176,21 @@ def test_wrong_use_is_one_line(simulate, cli, tmp_path, options, line):
         ({"methods": ["dense"]}, None),
         ({"known_shapes": False}, "The dimensions of small are unknown"),
         ({"ability": -60}, "there is nothing to lose"),
+        ({"ability": -60}, "prefill: Full attention has no answer right, so there is none to lose."),
+        ({"methods": ["quest", "snapkv"]}, "evict: No cell has full attention on the same samples beside it."),
+        ({"ability": 60}, "decode: None of the "),
         ({"lengths": [2048]}, "length has one value throughout"),
     ],
-    ids=["no-dense", "only-dense", "unknown-model", "all-wrong", "one-length"],
+    ids=[
+        "no-dense",
+        "only-dense",
+        "unknown-model",
+        "all-wrong",
+        "none-to-lose",
+        "none-beside",
+        "all-right",
+        "one-length",
+    ],
 )
 def test_what_cannot_be_said_is_a_sentence(simulate, tmp_path, change, sentence):
     simulate(tmp_path / "results", **{**ONE, "n": 8, "lengths": [2048, 4096], **change})
