@@ -10,11 +10,12 @@ from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
 
 BLOCK, HALF = 128, 64  # of FlashAttention-4, and of the plan
+_SHORTEST = 256  # tokens: for fewer a second kernel is not worth its start, and a call of one came out wrong
 
 
 def usable(q: Tensor, plan: VerticalSlashPlan) -> bool:
-    """Row blocks of 64 that pair up to 128 at whole multiples of 128, head dimensions up to 128."""
-    aligned = plan.query_block == HALF and plan.offset % BLOCK == 0
+    """Row blocks of 64 that pair up to 128 at whole multiples of 128, head dimensions up to 128, no short calls."""
+    aligned = plan.query_block == HALF and plan.offset % BLOCK == 0 and plan.queries >= _SHORTEST
     return aligned and q.shape[-1] <= 128 and runs_fa4(q) and runs_triton(q)
 
 

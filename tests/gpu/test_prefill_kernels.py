@@ -70,8 +70,8 @@ def check(q, k, v, plan, provider):
     expected = expected.nan_to_num()  # rows that see nothing
     assert out.shape == q.shape and out.dtype == q.dtype
     assert torch.isfinite(out).all()
-    error = float((out.double() - expected).norm() / expected.norm())
-    assert error < TOLERANCE[q.dtype], error
+    error = float((out.double() - expected).norm() / expected.norm().clamp(min=1e-6))  # all rows may see nothing
+    assert error < TOLERANCE[q.dtype], (error, tuple(q.shape), tuple(k.shape))
     nothing = torch.isneginf(expected_lse)
     assert torch.equal(torch.isneginf(lse), nothing)
     torch.testing.assert_close(lse[~nothing].double(), expected_lse[~nothing], atol=2e-3, rtol=2e-3)
@@ -87,7 +87,12 @@ SHAPES = [  # batch, query heads, KV heads, queries, keys
     (2, 8, 2, 301, 1025),
     (1, 8, 1, 4097, 4097),
 ]
+WIDE_SHAPES = [(2, 8, 2, 2500, 2500), (1, 4, 1, 333, 1101), (1, 4, 4, 600, 600), (1, 4, 2, 4097, 4097)]
 KINDS = [(64, torch.bfloat16), (128, torch.bfloat16), (128, torch.float16), (256, torch.float16), (256, torch.bfloat16)]
+
+
+def within(shapes, longest):
+    return [shape for shape in shapes if max(shape) <= longest]
 
 
 def name(value):
@@ -96,8 +101,8 @@ def name(value):
 
 @pytest.mark.parametrize("dim,dtype", KINDS, ids=name)
 @pytest.mark.parametrize("block", [16, 32, 64, 128])
-def test_block_sparse_triton(block, dim, dtype):
-    for shape in SHAPES:
+def test_block_sparse_triton(block, dim, dtype, longest):
+    for shape in within(SHAPES, longest):
         q, k, v = inputs(*shape, dim, dtype)
         for heads in sorted({shape[1], shape[2]}):  # plans of query heads, and shared by a group
             check(q, k, v, block_plan(shape[0], heads, *shape[3:], block), "triton")
@@ -113,8 +118,8 @@ def test_block_sparse_triton_in_float32_and_odd_head_dims(dim):
 @pytest.mark.skipif(not has_fa4(), reason="needs flash-attn-4")
 @pytest.mark.parametrize("dim,dtype", [kind for kind in KINDS if kind[0] <= 128], ids=name)
 @pytest.mark.parametrize("block", [64, 128])
-def test_block_sparse_fa4(block, dim, dtype):
-    for shape in SHAPES:
+def test_block_sparse_fa4(block, dim, dtype, longest):
+    for shape in within(SHAPES, longest):
         q, k, v = inputs(*shape, dim, dtype)
         for heads in sorted({shape[1], shape[2]}):
             check(q, k, v, block_plan(shape[0], heads, *shape[3:], block), "fa4")
@@ -122,8 +127,8 @@ def test_block_sparse_fa4(block, dim, dtype):
 
 @pytest.mark.skipif(not has_fa4(), reason="needs flash-attn-4")
 @pytest.mark.parametrize("dim,dtype", KINDS, ids=name)
-def test_dense_fa4(dim, dtype):
-    for shape in SHAPES:
+def test_dense_fa4(dim, dtype, longest):
+    for shape in within(SHAPES, longest):
         q, k, v = inputs(*shape, dim, dtype)
         check(q, k, v, FullPlan(shape[3], shape[4], shape[0], shape[1], DEVICE), "fa4")
 
@@ -146,8 +151,8 @@ def test_block_sparse_flex():
 
 @pytest.mark.parametrize("dim,dtype", KINDS, ids=name)
 @pytest.mark.parametrize("block", [1, 64, 128])
-def test_vertical_slash_triton(block, dim, dtype):
-    for shape in SHAPES:
+def test_vertical_slash_triton(block, dim, dtype, longest):
+    for shape in within(SHAPES, longest):
         q, k, v = inputs(*shape, dim, dtype)
         for heads in sorted({shape[1], shape[2]}):
             check(q, k, v, line_plan(shape[0], heads, *shape[3:], block), "triton")
@@ -155,9 +160,9 @@ def test_vertical_slash_triton(block, dim, dtype):
 
 @pytest.mark.skipif(not has_fa4(), reason="needs flash-attn-4")
 @pytest.mark.parametrize("dim,dtype", [kind for kind in KINDS if kind[0] <= 128], ids=name)
-def test_vertical_slash_fa4(dim, dtype):
+def test_vertical_slash_fa4(dim, dtype, longest):
     """Wide bands, whose blocks FlashAttention-4 takes, and narrow ones; last rows that do not fill a block of 128."""
-    for shape in [(2, 8, 2, 2500, 2500), (1, 4, 1, 333, 1101), (1, 4, 4, 1, 1), (1, 4, 2, 4097, 4097)]:
+    for shape in within(WIDE_SHAPES, longest):
         q, k, v = inputs(*shape, dim, dtype)
         plan = line_plan(shape[0], shape[1], *shape[3:], 64)
         starts = torch.tensor([-2000, -900, -300], device=DEVICE).expand_as(plan.starts).int()
