@@ -9,7 +9,9 @@ from nl_tasks.cli_generate import STORY_TASKS
 
 
 def evaluate_models(
-    models: Annotated[list[str], typer.Option("--model", help="smollm2, a local folder or a Hub id; repeatable.")],
+    models: Annotated[
+        list[str], typer.Option("--model", help="probe, smollm2, a local folder or a Hub id; repeatable.")
+    ],
     lengths: Annotated[str, typer.Option("--len", help="Tokens of each prompt: 4k, or several: 4k,16k.")],
     backends: Annotated[
         list[str] | None,

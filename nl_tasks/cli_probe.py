@@ -30,6 +30,9 @@ def train_probe(
     workers: Annotated[int, typer.Option(help="Processes that make batches; they change nothing in them.")] = 8,
     save_every: Annotated[int, typer.Option(help="Steps between savings, each with scores on held-out texts.")] = 200,
     held_out: Annotated[int, typer.Option(help="Texts scored at each saving, for each task at 2k, 4k and 8k.")] = 24,
+    start: Annotated[
+        str, typer.Option(help="The adapter of another training to go on from, with all lengths; give a new --seed.")
+    ] = "",
     widths: Annotated[
         str, typer.Option(help="Tokens of the texts, growing over the training; divisors of a batch. Default: all.")
     ] = "",
@@ -64,7 +67,14 @@ def train_probe(
         except ValueError:
             raise ValueError(f"--widths {widths!r}: write numbers, as 1056,2112") from None
     settings = Settings(
-        base=model_folder(base), steps=steps, seed=seed, rank=rank, rate=rate, held_out=held_out, widths=chosen
+        base=model_folder(base),
+        steps=steps,
+        seed=seed,
+        rank=rank,
+        rate=rate,
+        held_out=held_out,
+        widths=chosen,
+        start=start,
     )
     try:
         if minutes:

@@ -18,7 +18,7 @@ def find_model(name: str) -> Path:
             raise ValueError(f"model {name!r}: {place} holds no config.json, it is not a model's folder")
         return place
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ValueError(f"unknown model {name!r}: give smollm2, a local folder or a Hub id (owner/name)")
+        raise ValueError(f"unknown model {name!r}: give smollm2, probe, a local folder or a Hub id (owner/name)")
     from huggingface_hub import snapshot_download
 
     try:

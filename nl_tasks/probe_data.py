@@ -44,6 +44,7 @@ class Course(torch.utils.data.Dataset[Batch]):
         steps: How many batches there are.
         widths: Tokens of the texts, growing; they divide `tokens`.
         tokens: Of each batch.
+        opened: Share of the way to long texts that is left out at the beginning, for a model that has gone it.
     """
 
     tokenizer: str
@@ -51,6 +52,7 @@ class Course(torch.utils.data.Dataset[Batch]):
     steps: int
     widths: tuple[int, ...] = WIDTHS
     tokens: int = TOKENS
+    opened: float = 0.0
 
     def __post_init__(self) -> None:
         """Raise ValueError for what cannot be."""
@@ -67,7 +69,8 @@ class Course(torch.utils.data.Dataset[Batch]):
 
     def width(self, step: int) -> int:
         """How long the texts of a batch are; longer ones come later."""
-        weights = next(weights for end, weights in STAGES if step / self.steps < end)[: len(self.widths)]
+        way = self.opened + (1 - self.opened) * step / self.steps
+        weights = next(weights for end, weights in STAGES if way < end)[: len(self.widths)]
         at = Stream(NAMESPACE, "width", self.seed, step).one(max(1, sum(weights)))
         return next(width for width, end in zip(self.widths, np.cumsum(weights)) if at < end or end == sum(weights))
 

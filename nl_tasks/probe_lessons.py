@@ -132,12 +132,12 @@ def _vt(stream: Stream, chapters: int) -> Task:
 
 
 _MIXTURE: tuple[tuple[int, Callable[[Stream, int], Task]], ...] = (
-    (20, _retrieval),
-    (23, _multihop),
-    (23, _filtering),
-    (9, _bought),
-    (10, _bought_before),
-    (8, _niah),
+    (18, _retrieval),
+    (22, _multihop),
+    (21, _filtering),
+    (7, _bought),
+    (9, _bought_before),
+    (16, _niah),
     (7, _vt),
 )
 """Shares of the samples, in percent. The exercises teach a step of the two hard tasks with many answers a text."""

@@ -1,5 +1,6 @@
 """All that a probe's training depends on."""
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, field
@@ -11,7 +12,7 @@ from nl_tasks.generators.story_filtering import StoryFiltering
 from nl_tasks.generators.story_multihop import StoryMultihop
 from nl_tasks.generators.story_retrieval import StoryRetrieval
 from nl_tasks.generators.task import Task
-from nl_tasks.probe_data import TOKENS, WIDTHS, Course, HeldOut
+from nl_tasks.probe_data import STAGES, TOKENS, WIDTHS, Course, HeldOut
 
 HELD_OUT_TASKS: tuple[Task, ...] = (
     StoryRetrieval(num_queries=4),
@@ -22,6 +23,7 @@ HELD_OUT_TASKS: tuple[Task, ...] = (
     RulerNiah(),
 )
 _WARM_UP, _LEVEL, _LAST_RATE = 100, 0.55, 0.03
+_ALL_OPEN = STAGES[-2][0]  # where the last stage begins
 # Level until the longest texts have come often: each length is learnt in a jump, which a small rate puts off
 
 
@@ -39,6 +41,7 @@ class Settings:
         widths, tokens: See `Course`.
         held_out: Texts for each task and length that are scored on the way; 0 leaves it out.
         lengths: Of these texts, in tokens.
+        start: The adapter of another training to go on from, with texts of all lengths from the first step.
     """
 
     base: str
@@ -52,6 +55,7 @@ class Settings:
     held_out: int = 24
     lengths: tuple[int, ...] = (2048, 4096, 8192)
     tasks: tuple[Task, ...] = field(default=HELD_OUT_TASKS)
+    start: str = ""
 
     def rate_at(self, step: int) -> float:
         """The learning rate of a step: up in a line, level for long, at last down as a cosine."""
@@ -62,14 +66,23 @@ class Settings:
 
     def course(self) -> Course:
         """The batches to learn from."""
-        return Course(tokenizer=self.base, seed=self.seed, steps=self.steps, widths=self.widths, tokens=self.tokens)
+        return Course(
+            tokenizer=self.base,
+            seed=self.seed,
+            steps=self.steps,
+            widths=self.widths,
+            tokens=self.tokens,
+            opened=_ALL_OPEN if self.start else 0.0,
+        )
 
     def tests(self) -> HeldOut:
         """The texts that are scored on the way; none if `held_out` is 0."""
         return HeldOut.of(self.base, self.tasks if self.held_out else (), self.lengths, self.held_out)
 
     def described(self) -> str:
-        """The settings as JSON text, the base by its folder's name."""
+        """The settings as JSON text: the base by its folder's name, the adapter to start from by its SHA-256."""
         known: dict[str, Any] = {**asdict(self), "base": Path(self.base).name}
+        if self.start:
+            known["start"] = hashlib.sha256(Path(self.start).read_bytes()).hexdigest()
         del known["tasks"]
         return json.dumps(known, sort_keys=True)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from nl_tasks.probe_adapter import write_adapter
+from nl_tasks.probe_adapter import read_adapter, write_adapter
 from nl_tasks.probe_batch import Batch, writer
 from nl_tasks.probe_llama import PLAIN, Blocks, read_base
 from nl_tasks.probe_lowrank import LowRank
@@ -45,6 +45,7 @@ def train(
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     on_gpu = device.startswith("cuda")
     out = Path(out)
+    begin = _begin(settings) if settings.start else None
     course, held_out = settings.course(), settings.tests()
     writer(settings.base)  # before there are workers: it says what is wrong, and they need not read it again
     first = _saved_step(settings, out)
@@ -55,6 +56,8 @@ def train(
     base = read_base(settings.base, device=device, dtype=torch.bfloat16 if on_gpu else torch.float32)
     shapes = {name: weight.shape for name, weight in base.linears.items()}
     updates = LowRank(shapes, rank=settings.rank, scale=settings.scale, seed=settings.seed).to(device)
+    if begin is not None:
+        updates.load_state_dict(begin.state_dict())
     optimizer = torch.optim.AdamW(updates.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.0, fused=on_gpu)
     if first:
         state = torch.load(out / STATE, map_location=device)
@@ -110,6 +113,17 @@ def steps_for(
     blocks = Blocks.compiled() if (on_gpu if compile_blocks is None else compile_blocks) else PLAIN
     times = time_steps(base, updates, blocks, settings.widths, settings.tokens)
     return steps_in(seconds - (time.perf_counter() - began), settings.course(), times)
+
+
+def _begin(settings: Settings) -> LowRank:
+    """The updates that the training starts from. Raises ValueError if they are of another kind."""
+    found, _ = read_adapter(settings.start)
+    if (found.rank, found.scale) != (settings.rank, settings.scale):
+        raise ValueError(
+            f"start {settings.start!r} has rank {found.rank} and scale {found.scale}, asked are {settings.rank} and "
+            f"{settings.scale}"
+        )
+    return found
 
 
 def _loaded(data: Dataset[Batch], steps: range, workers: int, pin: bool) -> Iterator[Batch]:

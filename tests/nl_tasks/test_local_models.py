@@ -41,3 +41,24 @@ def test_smollm2_answers():
     inputs = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
     said = model.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
     assert "Paris" in tokenizer.decode(said)
+
+
+@pytest.mark.model
+def test_the_probe_answers_what_its_base_does_not():
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    from nl_tasks.generators.story_retrieval import StoryRetrieval
+    from nl_tasks.probe_batch import writer
+
+    folder = model_folder("probe")
+    own = writer(folder)
+    samples = [StoryRetrieval(num_queries=1).sample(seed=5, index=n, length=800, tokenizer=own.counter) for n in (0, 1)]
+    prompts = torch.tensor([own.prompt(sample.prompt) for sample in samples])
+
+    def right(folder):
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        said = model.generate(prompts, attention_mask=torch.ones_like(prompts), max_new_tokens=24, do_sample=False)
+        return [sample.answers[0] in own.words(row[800:].tolist()) for sample, row in zip(samples, said)]
+
+    assert right(folder) == [True, True]
+    assert right(model_folder("smollm2")) != [True, True]

@@ -85,3 +85,24 @@ def test_a_time_is_turned_into_steps(settings, tmp_path):
         steps_for(narrow, tmp_path, 0, device="cpu")
     train(settings, tmp_path, stop_after=2, save_every=2, device="cpu", say=lambda line: None)
     assert steps_for(settings, tmp_path, 20, device="cpu") == settings.steps  # of the training that goes on
+
+
+def test_a_training_goes_on_from_an_adapter_with_all_lengths(settings, tmp_path):
+    quiet = {"device": "cpu", "save_every": 4, "say": lambda line: None}
+    train(settings, tmp_path / "first", **quiet)
+    more = replace(settings, seed=1, rate=0.0, held_out=0, start=str(tmp_path / "first" / ADAPTER))
+    train(more, tmp_path / "second", **quiet)
+    before, after = _adapter(tmp_path / "first"), _adapter(tmp_path / "second")
+    for name in before:  # stored as 8-bit numbers once more
+        torch.testing.assert_close(after[name], before[name], atol=1e-6, rtol=1e-4)
+    assert any(bool(value.abs().sum()) for name, value in before.items() if name.startswith("up"))
+    course = replace(more, widths=(1056, 1408, 2112, 2816, 4224, 5632, 8448), tokens=33792, steps=200).course()
+    assert {course.width(step) for step in range(40)} >= {4224, 5632, 8448}
+    assert '"start": "' in more.described() and str(tmp_path) not in more.described()
+
+
+def test_an_adapter_of_another_rank_is_no_start(settings, tmp_path):
+    train(settings, tmp_path / "first", stop_after=2, save_every=2, device="cpu", say=lambda line: None)
+    other = replace(settings, rank=4, start=str(tmp_path / "first" / ADAPTER))
+    with pytest.raises(ValueError, match="has rank 2 and scale"):
+        train(other, tmp_path / "second", device="cpu")
