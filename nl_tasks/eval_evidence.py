@@ -1,19 +1,20 @@
 """Where the evidence stands in what a model reads: characters of the prompt to tokens of the finished text."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 def evidence_tokens(
-    text: str, prompt: str, evidence: Iterable[Mapping[str, Any]], offsets: Sequence[tuple[int, int]]
+    text: str, prompt: str, evidence: Iterable[Mapping[str, Any]], offsets: ArrayLike
 ) -> list[tuple[int, int]]:
     """Token ranges (start, end) of `evidence`, whose `start` and `end` are characters of `prompt`.
 
-    `text` is what is tokenized, chat template included, and `offsets` are the characters that each of its tokens
-    covers. A token that shares a character with the evidence belongs to it. Raises ValueError if the prompt is not
-    found in the text, or a span has no token.
+    `text` is what is tokenized, chat template included, and `offsets` `[T, 2]` are the characters that each of its
+    tokens covers. A token that shares a character with the evidence belongs to it. Raises ValueError if the prompt is
+    not found in the text, or a span has no token.
     """
     at = text.find(prompt)
     if at < 0:
@@ -31,9 +32,7 @@ def evidence_tokens(
     return ranges
 
 
-def question_tokens(
-    text: str, prompt: str, question: str, offsets: Sequence[tuple[int, int]], default: int = 64
-) -> int:
+def question_tokens(text: str, prompt: str, question: str, offsets: ArrayLike, default: int = 64) -> int:
     """Count the tokens from where `question` is asked for the last time to the end of what is read.
 
     These are the queries whose view of the evidence matters; `default` if the prompt does not hold the question.

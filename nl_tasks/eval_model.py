@@ -10,7 +10,7 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from nl_tasks.eval_clock import Clock
-from nl_tasks.eval_reading import Reading, read
+from nl_tasks.eval_reading import Encodings, Reading
 from nl_tasks.lm_eval_model import generation_budget
 from nl_tasks.sparse_backends import Backend
 
@@ -42,6 +42,7 @@ class MeasuredLM(HFLM):
     def __init__(self, folder: str, *, dtype: str, device: str, **options: Any) -> None:
         """Load the model in `folder`. `options` are lm-eval's own model arguments, as `parallelize=True`."""
         super().__init__(pretrained=folder, dtype=dtype, device=device, batch_size=1, **options)
+        self._encodings = Encodings(self.tokenizer)
         self.backend: Backend | None = None
         self.dense_layers: tuple[int, ...] = ()
         self.chat, self.batch = False, 1
@@ -71,7 +72,10 @@ class MeasuredLM(HFLM):
         left_truncate_len: int | None = None,
         truncation: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens of a text, `[1, T]`: with a chat template that alone decides about BOS. Nothing is ever cut off."""
+        """Tokens of texts, `[n, T]`: with a chat template that alone decides about BOS. Nothing is ever cut off."""
+        if len(strings) == 1:
+            tokens = torch.tensor(self._encodings.of(strings[0], chat=self.chat)[0][None], dtype=torch.long)
+            return tokens, torch.ones_like(tokens)
         found = self.tokenizer(strings, add_special_tokens=not self.chat, return_tensors="pt", padding=True)
         return found["input_ids"], found["attention_mask"]
 
@@ -88,7 +92,7 @@ class MeasuredLM(HFLM):
 
     def _read(self, request: Instance) -> Reading:
         text, options = request.args
-        return read(self.tokenizer, text, request.doc, chat=self.chat, budget=generation_budget(options))
+        return self._encodings.read(text, request.doc, chat=self.chat, budget=generation_budget(options))
 
     def _answers(self, readings: list[Reading]) -> list[str]:
         """Answer samples of equal length in one batch, or in halves if the device has not the memory."""

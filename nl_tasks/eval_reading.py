@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nl_tasks.eval_evidence import evidence_tokens, question_tokens
 
 
@@ -31,17 +34,32 @@ class Reading:
         return len(self.tokens), self.budget
 
 
-def read(tokenizer: Any, text: str, doc: Mapping[str, Any], *, chat: bool, budget: int) -> Reading:
-    """Tokens of `text`, which holds the prompt of `doc`; with a `chat` template that alone decides about BOS.
+class Encodings:
+    """Texts as tokens, kept for the next cell of the same samples: tokenizing may take longer than answering."""
 
-    Raises ValueError if prompt or evidence cannot be found again.
-    """
-    found = tokenizer(text, add_special_tokens=not chat, return_offsets_mapping=True)
-    offsets = found["offset_mapping"]
-    return Reading(
-        id=doc["id"],
-        tokens=tuple(found["input_ids"]),
-        evidence=tuple(evidence_tokens(text, doc["prompt"], doc["evidence"], offsets)),
-        question=question_tokens(text, doc["prompt"], doc["question"], offsets),
-        budget=budget,
-    )
+    def __init__(self, tokenizer: Any, most: int = 2**24) -> None:
+        """Use a fast `tokenizer` of transformers; forget everything when more than `most` tokens are held."""
+        self._tokenizer, self._most, self._held = tokenizer, most, 0
+        self._known: dict[tuple[str, bool], tuple[NDArray[np.int32], NDArray[np.int32]]] = {}
+
+    def of(self, text: str, *, chat: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Tokens `[T]` of `text` and the characters that each covers `[T, 2]`; a `chat` template decides about BOS."""
+        if (text, chat) not in self._known:
+            found = self._tokenizer(text, add_special_tokens=not chat, return_offsets_mapping=True)
+            tokens = np.array(found["input_ids"], dtype=np.int32)
+            if self._held + len(tokens) > self._most:
+                self._known, self._held = {}, 0
+            self._known[text, chat] = tokens, np.array(found["offset_mapping"], dtype=np.int32).reshape(-1, 2)
+            self._held += len(tokens)
+        return self._known[text, chat]
+
+    def read(self, text: str, doc: Mapping[str, Any], *, chat: bool, budget: int) -> Reading:
+        """What is read of `doc`, whose prompt `text` holds. Raises ValueError if prompt or evidence are not found."""
+        tokens, offsets = self.of(text, chat=chat)
+        return Reading(
+            id=doc["id"],
+            tokens=tuple(tokens.tolist()),
+            evidence=tuple(evidence_tokens(text, doc["prompt"], doc["evidence"], offsets)),
+            question=question_tokens(text, doc["prompt"], doc["question"], offsets),
+            budget=budget,
+        )

@@ -128,3 +128,25 @@ def test_samples_of_unequal_length_go_into_batches_of_their_own(tiny_llama):
     assert sizes == [2, 2, 1] and len(said) == 5
     assert [model.measured[str(index)].num_tokens for index in range(5)] == [900, 900, 950, 950, 900]
     assert [model.generate_until([request])[0] for request in requests] == said
+
+
+def test_a_text_is_tokenized_once_for_all_cells(tiny_llama, tmp_path, monkeypatch):
+    from nl_tasks.eval_reading import Encodings
+
+    made = []
+
+    class Counted:
+        def __init__(self, tokenizer):
+            self.tokenizer = tokenizer
+
+        def __call__(self, text, **options):
+            made.append(text)
+            return self.tokenizer(text, **options)
+
+    start = Encodings.__init__
+    monkeypatch.setattr(Encodings, "__init__", lambda self, tokenizer: start(self, Counted(tokenizer), most=4000))
+    evaluate([tiny_llama()], METHODS[:2], [TASK], ["900"], n=4, out=tmp_path / "few", max_new_tokens=2)
+    assert len(made) == len(set(made)) == 4
+    made.clear()  # five texts are more than may be kept
+    evaluate([tiny_llama()], METHODS[:2], [TASK], ["900"], n=5, out=tmp_path / "many", max_new_tokens=2)
+    assert len(made) > len(set(made)) == 5
