@@ -154,7 +154,8 @@ class Run:
             return
         phase, device = self.backend.phase, plan.device
         computed = plan.computed()  # [b, H]
-        causal = causal_entries(plan.queries, plan.keys if seen is None else np.asarray(seen))
+        lengths = np.atleast_1d(plan.keys if seen is None else seen).tolist()
+        causal = [causal_entries(plan.queries, length) for length in lengths]
         cost = 0 if phase == "evict" else self.backend.estimation(plan.queries, plan.keys)
         tally = self._tallies.setdefault(layer, _Tally(heads, device))
         tally.add(first, computed, causal, prompt, cost, self._going)
