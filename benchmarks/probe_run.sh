@@ -19,7 +19,7 @@ tasks probe plot "$out/run" --out "$out/learning-curve.png" || true
 [ -d "$out/probe" ] || tasks probe assemble "$out/run/adapter.safetensors" "$out/probe" --base "$base"
 
 sweep() { # GRID NAME: its cells go to OUT/NAME; a cell belongs to one process, whichever takes it first
-    sed -e "s|\"./probe\"|\"$out/probe\"|" -e "s|\"smollm2\"|\"$base\"|" "$1" > "$out/$2.toml"
+    sed -e "s|\"probe\"|\"$out/probe\"|" -e "s|\"smollm2\"|\"$base\"|" "$1" > "$out/$2.toml"
     running=
     for i in $(seq "$PROCESSES"); do
         OMP_NUM_THREADS=2 timeout "$scoring" $PYTHON -m nl_tasks.cli sweep "$out/$2.toml" --out "$out/$2" \
