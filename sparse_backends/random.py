@@ -1,6 +1,6 @@
 """Sinks, the neighbourhood and blocks drawn at random: what a selection must beat to be worth its estimate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -62,7 +62,9 @@ class Random(Backend):
             rows = torch.arange(start, stop, device=q.device)[:, None]
             return hashed(self.seed, layer, h, rows, torch.arange(grid.columns, device=q.device)).double()
 
-        return top_blocks(grid, counts, scores_of, q.shape[0], q.shape[1], q.device)
+        one = top_blocks(grid, counts, scores_of, 1, q.shape[1], q.device)  # every row of a batch draws the same
+        indices, kept = one.indices.repeat(q.shape[0], 1, 1, 1), one.counts.repeat(q.shape[0], 1, 1)
+        return replace(one, indices=indices, counts=kept)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block, the query's own and the one before it."""
