@@ -25,7 +25,8 @@ LEGEND = (
     "as dense: share of samples answered as with full attention; density: score entries computed, as a share of full "
     "attention in the method's own phase (of the prompt, for decode and eviction); + selecting: what choosing them "
     "costs besides; evidence seen: share of the evidence tokens that the question (prefill) or the answer (decode) "
-    "could see; decode ms: milliseconds a token"
+    "could see; decode ms: milliseconds a token; samples answered "
+    "in a batch share its seconds"
 )
 
 
