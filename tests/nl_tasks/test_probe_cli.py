@@ -39,6 +39,19 @@ def test_plot_draws_loss_and_scores(cli, folder):
     assert (folder / "curve.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_plot_draws_a_training_that_went_on_behind_the_first(cli, folder):
+    pytest.importorskip("matplotlib")
+    for run, loss in (("first", 0.5), ("second", 0.25)):
+        (folder / run).mkdir()
+        lines = [{"step": step, "loss": loss, "width": 1056, "seconds": step} for step in (20, 40)]
+        (folder / run / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for runs in (("first",), ("second",), ("first", "second")):
+        assert cli("probe", "plot", *runs, "--out", f"{'-'.join(runs)}.svg")[0] == 0
+    drawn = {file.stem: file.read_text() for file in folder.glob("*.svg")}
+    ticks = {name: "<!-- 80 -->" in text for name, text in drawn.items()}
+    assert ticks == {"first": False, "second": False, "first-second": True}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
