@@ -44,11 +44,6 @@ class Backend(ABC):
     dense_below: ClassVar[int] = 0
     """Tokens of a prompt below which dense attention is faster on a GPU (benchmarks/h100_prefill.txt, sparsity 0.9)."""
 
-    solves_on_scores: ClassVar[bool] = True
-    """Whether a prefill's `sparsity` is met by looking at scores, so that each row of a batch has to be planned alone.
-
-    False for methods that keep as many blocks or keys as a count says, whatever the scores are."""
-
     sparsity: float | None = None
 
     def __post_init__(self) -> None:
@@ -67,7 +62,8 @@ class Backend(ABC):
         """Say what to compute for queries `q` `[B, Hq, T, D]` over keys `k` `[B, Hkv, S, D]` (after RoPE) of a layer.
 
         `prompt` is the length of the prompt in tokens, against which a decode budget is counted (None: S).
-        Eviction backends get the whole prompt's q and k and return the TokenPlan of what stays.
+        Eviction backends get the whole prompt's q and k and return the TokenPlan of what stays. Rows of a batch are
+        sequences of their own: what is planned for one, solved budgets too, must not depend on the others.
         """
 
     def evict_step(self, q: Tensor, k: Tensor, held: Tensor, *, scale: float, prompt: int) -> Tensor | None:

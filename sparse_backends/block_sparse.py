@@ -33,7 +33,6 @@ class BlockSparse(Backend):
     allocation = "uniform"
     citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1"
     dense_below = 11 * 1024
-    solves_on_scores = False
 
     block: int = 16
     top_blocks: int | None = budget(64)

@@ -20,7 +20,6 @@ class Dense(Backend):
     estimator = "none"
     allocation = "uniform"
     citation = "Vaswani et al. 2017, arXiv 1706.03762"
-    solves_on_scores = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

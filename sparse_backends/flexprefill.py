@@ -23,7 +23,7 @@ class FlexPrefill(Backend):
     Lines are scored, forced, ordered and run as in `vertical_slash`; forced lines come first in the sum. `alpha` 0
     keeps `min_budget` of each, 1 keeps all. The query-aware branch of the paper is off (tau = 0). With `sparsity`:
     if 512 of each keep too much, alpha = 0 and the `min_budget` nearest to what is asked; otherwise
-    min_budget = 512 and the nearest alpha; "nearest" by the entries averaged over the heads of this layer.
+    min_budget = 512 and the nearest alpha; "nearest" by the entries averaged over the heads of a row in this layer.
     """
 
     name = "flexprefill"
@@ -56,14 +56,15 @@ class FlexPrefill(Backend):
             return tuple(needed(mass, alpha).clamp(min=least) for mass in (columns, diagonals))  # type: ignore
 
         if self.sparsity is None:
-            alpha = torch.full((1,), self.alpha or 0.0, dtype=torch.float64, device=q.device)
+            alpha = torch.full((1, len(q)), self.alpha or 0.0, dtype=torch.float64, device=q.device)
             verticals, slashes = sizes(alpha, self.min_budget or 4)
             return lines.plan(verticals[0], slashes[0])
-        target = self.target(q.shape[2], keys) * q.shape[0] * q.shape[1]
+        target, rows = self.target(q.shape[2], keys) * q.shape[1], len(q)
         least = min(SMALLEST, keys)
-        fewest = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target, 4, least, q.device)
-        alpha = search_float(lambda a: lines.entries(*sizes(a, least)).sum((1, 2)), target, 0.0, 1.0, q.device)
-        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None], least)).sum() > target
+        fewest = search_int(lambda n: lines.entries(n, n).sum(2), target, 4, least, rows, q.device)
+        alpha = search_float(lambda a: lines.entries(*sizes(a, least)).sum(2), target, 0.0, 1.0, rows, q.device)
+        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None], least)).sum(2).movedim(0, 1) > target  # [B, 1]
+        fewest = fewest[:, None]
         verticals, slashes = (torch.where(too_many, fewest, size[0]) for size in sizes(alpha[None], least))
         return lines.plan(verticals, slashes)
 
@@ -77,12 +78,12 @@ class FlexPrefill(Backend):
 
 
 def needed(cumulative: Tensor, alpha: Tensor) -> Tensor:
-    """Count the leading entries of `cumulative` `[B, H, S]` it takes to reach each `alpha` `[n]` of its last.
+    """Count the leading entries of `cumulative` `[B, H, S]` it takes to reach each row's `alpha` `[n, B]` of its last.
 
     `[n, B, H]`; none for alpha 0, all for alpha 1.
     """
     size = cumulative.shape[-1]
-    reached = cumulative[..., -1:] * alpha  # [B, H, n]
+    reached = cumulative[..., -1:] * alpha.mT[:, None]  # [B, H, n]
     found = (torch.searchsorted(cumulative, reached) + 1).movedim(-1, 0)
-    share = alpha[:, None, None]
+    share = alpha[:, :, None]
     return torch.where(share <= 0, 0, torch.where(share >= 1, size, found)).clamp(max=size)

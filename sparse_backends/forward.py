@@ -133,10 +133,7 @@ class _Call:
 
     def intact(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention while the cache holds everything; then, for eviction methods, what is to go."""
-        # A budget solved for several rows at once would make what a row reads depend on the others.
-        solved = self.backend.phase == "prefill" and bool(self.backend.sparsity) and not self.generates
-        alone = solved and self.backend.solves_on_scores
-        parts = parts_of(self.mask, self.batch, self.queries, self.keys, alone=alone)
+        parts = parts_of(self.mask, self.batch, self.queries, self.keys)
         stays: list[Tensor | None] = []
         prompts: list[int] = []
 

@@ -67,13 +67,13 @@ class LineScores:
         return rank
 
     def entries(self, verticals: Tensor, slashes: Tensor) -> Tensor:
-        """Count what plans of n sizes compute, `[n, B, Hq]` int64; sizes are `[n]` or `[n, B, Hq]`."""
+        """Count what plans of n sizes compute, `[n, B, Hq]` int64; sizes are `[n, B]` or `[n, B, Hq]`."""
         shape = (len(verticals), *self.columns.shape[:2])
         sizes = self._limits(_spread(verticals, shape), _spread(slashes, shape))
         return line_entries(self.band_rank, self.column_rank, *sizes, self.queries)
 
     def plan(self, verticals: int | Tensor, slashes: int | Tensor, most: int | None = None) -> VerticalSlashPlan:
-        """Keep the first `verticals` columns and `slashes` diagonals of each head: numbers, or `[B, Hq]` of them.
+        """Keep each head's first `verticals` columns and `slashes` diagonals: numbers, or `[B]` or `[B, Hq]` of them.
 
         Never fewer than the forced ones, nor more than there are. `most` bounds the verticals, where it is known before
         they are: lists on a GPU are made that long.
@@ -128,8 +128,10 @@ def _listed(kept: Tensor, width: int) -> tuple[Tensor, Tensor]:
 
 
 def _sizes(size: int | Tensor, shape: torch.Size, device: torch.device) -> Tensor:
-    return size.expand(shape) if isinstance(size, Tensor) else torch.full(shape, size, device=device)
+    if isinstance(size, Tensor):
+        return size if size.dim() == 2 else size[:, None].expand(shape)
+    return torch.full(shape, size, device=device)
 
 
 def _spread(sizes: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return (sizes[:, None, None] if sizes.dim() == 1 else sizes).expand(shape)
+    return (sizes[:, :, None] if sizes.dim() == 2 else sizes).expand(shape)

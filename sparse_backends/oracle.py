@@ -39,7 +39,6 @@ class Oracle(Backend):
     estimator = "the attention itself"
     allocation = "adaptive across the rows of a head"
     citation = "a control of this package"
-    solves_on_scores = False
 
     block: int = 16
     tokens: int | None = budget(1024)

@@ -22,14 +22,12 @@ class Part:
         return max(0, min(stop, end) - start)
 
 
-def parts_of(mask: Tensor | None, batch: int, queries: int, keys: int, *, alone: bool = False) -> list[Part]:
+def parts_of(mask: Tensor | None, batch: int, queries: int, keys: int) -> list[Part]:
     """Split a batch by `mask` `[B, S or more]` (True: a real token; None: all are) so that each part has no padding.
 
-    Without a mask that is one part with all rows, or a part for each row if they are to be `alone`; otherwise each row
-    with a real query is one. Padding may be on either side or between.
+    Without a mask that is one part with all rows; otherwise each row with a real query is one. Padding may be on either
+    side or between.
     """
-    if mask is None and alone:
-        return [Part(row, slice(row, row + 1), slice(None), slice(None)) for row in range(batch)]
     if mask is None:
         return [Part(0, slice(0, batch), slice(None), slice(None))]
     found = []

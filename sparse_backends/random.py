@@ -31,7 +31,6 @@ class Random(Backend):
     estimator = "none"
     allocation = "uniform"
     citation = "a control of this package"
-    solves_on_scores = False
 
     block: int = 16
     seed: int = 0

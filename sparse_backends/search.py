@@ -1,4 +1,4 @@
-"""The nearest budget, found where the scores lie: searches that try several values a round and wait for no device."""
+"""Each row's nearest budget, found where the scores lie: several values are tried a round, no device is waited for."""
 
 import math
 from collections.abc import Callable
@@ -12,14 +12,16 @@ def ways_of(device: torch.device) -> int:
     return 2 if device.type == "cpu" else 16
 
 
-def search_int(entries: Callable[[Tensor], Tensor], target: float, low: int, high: int, device: torch.device) -> Tensor:
-    """Return the k in `low..high` whose `entries(k)` is nearest to `target` (the lower if tied), a 0-d tensor.
+def search_int(
+    entries: Callable[[Tensor], Tensor], target: float, low: int, high: int, rows: int, device: torch.device
+) -> Tensor:
+    """Return for each row the k in `low..high` whose `entries(k)` is nearest to `target`, the lower if tied, `[B]`.
 
-    `entries` maps `[n]` int64 to `[n]` numbers that do not decrease with k.
+    `entries` maps `[n, B]` int64 to `[n, B]` numbers, each row's own, that do not decrease with k.
     """
     ways = ways_of(device)
-    steps = torch.arange(1, ways, device=device)
-    first, last = (torch.full((), bound, dtype=torch.int64, device=device) for bound in (low, max(low, high)))
+    steps = torch.arange(1, ways, device=device)[:, None]
+    first, last = (torch.full((rows,), bound, dtype=torch.int64, device=device) for bound in (low, max(low, high)))
     length = max(0, high - low)
     while length > 1:
         tried = first + (last - first) * steps // ways
@@ -29,15 +31,16 @@ def search_int(entries: Callable[[Tensor], Tensor], target: float, low: int, hig
 
 
 def search_float(
-    entries: Callable[[Tensor], Tensor], target: float, low: float, high: float, device: torch.device
+    entries: Callable[[Tensor], Tensor], target: float, low: float, high: float, rows: int, device: torch.device
 ) -> Tensor:
-    """Return the x in `low..high` whose `entries(x)` is nearest to `target`, of 2**32 steps, a 0-d tensor.
+    """Return for each row the x in `low..high` whose `entries(x)` is nearest to `target`, of 2**32 steps, `[B]`.
 
-    `entries` maps `[n]` float64 to `[n]` numbers that do not decrease with x. `high`, if that is not too much.
+    `entries` maps `[n, B]` float64 to `[n, B]` numbers, each row's own, that do not decrease with x. `high`, if that is
+    not too much.
     """
     ways = ways_of(device)
-    steps = torch.arange(1, ways, dtype=torch.float64, device=device)
-    first, last = (torch.full((), bound, dtype=torch.float64, device=device) for bound in (low, high))
+    steps = torch.arange(1, ways, dtype=torch.float64, device=device)[:, None]
+    first, last = (torch.full((rows,), bound, dtype=torch.float64, device=device) for bound in (low, high))
     for _ in range(math.ceil(32 / math.log2(ways))):
         tried = first + (last - first) * steps / ways
         first, last = _narrowed(entries(tried) <= target, tried, first, last)
@@ -47,10 +50,10 @@ def search_float(
 
 
 def _narrowed(fits: Tensor, tried: Tensor, first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """The part of the range between the last value that fits and the first that does not."""
-    count = fits.sum()
+    """The part of each row's range between the last value that fits and the first that does not."""
+    count = fits.sum(0, keepdim=True)
     edges = torch.cat([first[None], tried, last[None]])
-    return edges.gather(0, count[None])[0], edges.gather(0, count[None] + 1)[0]
+    return edges.gather(0, count)[0], edges.gather(0, count + 1)[0]
 
 
 def _nearer(found: Tensor, target: float, first: Tensor, last: Tensor) -> Tensor:

@@ -25,7 +25,6 @@ class Streaming(Backend):
     estimator = "fixed"
     allocation = "uniform"
     citation = "Xiao et al. 2023, arXiv 2309.17453, section 3.2"
-    solves_on_scores = False
 
     sinks: int = 4
     window: int | None = budget(1024)

@@ -22,7 +22,7 @@ class VerticalSlash(Backend):
     the 64 most recent diagonals are kept first and count. Diagonals run as 64 x 64 blocks: query rows 64 r to 64 r + 63
     (from the first row of the call) see the keys from p - d to p - d + 63 for each kept distance d, with p the position
     of row 64 r; columns run alone. With `sparsity`, verticals = slashes = k, the k whose entries, averaged over the
-    heads of this layer, are nearest to what is asked (at least 4 columns and 64 diagonals).
+    heads of a row in this layer, are nearest to what is asked (at least 4 columns and 64 diagonals).
     """
 
     name = "vertical_slash"
@@ -50,8 +50,8 @@ class VerticalSlash(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
             return lines.plan(self.verticals or 0, self.slashes or 0, most=self.verticals)
-        target, heads = self.target(q.shape[2], k.shape[2]), q.shape[0] * q.shape[1]
-        size = search_int(lambda n: lines.entries(n, n).sum((1, 2)), target * heads, 4, k.shape[2], q.device)
+        target, (rows, heads) = self.target(q.shape[2], k.shape[2]), q.shape[:2]
+        size = search_int(lambda n: lines.entries(n, n).sum(2), target * heads, 4, k.shape[2], rows, q.device)
         # The n last columns of a prompt alone hold n (n + 1) / 2 entries.
         most = math.isqrt(2 * target) + 2 if q.shape[2] == k.shape[2] else None
         return lines.plan(size, size, most)

@@ -27,7 +27,7 @@ class XAttention(Backend):
     i of the group with key stride - 1 - i. Softmax over the key groups that start no later than the query group ends;
     a block's mass is the sum over its tiles. Block 0 and the blocks that hold the rows' own positions are kept first;
     then blocks by descending mass (of equals the earlier) until the kept mass reaches threshold x the row's mass.
-    With `sparsity`: the threshold, common to the heads of a layer, whose entries are nearest to what is asked.
+    With `sparsity`: the threshold, common to the heads of a row in a layer, whose entries are nearest to what is asked.
     """
 
     name = "xattention"
@@ -59,18 +59,20 @@ class XAttention(Backend):
         sure = (mass * forced).sum(-1, keepdim=True)
         before = (sure + pad(order.values.clamp(min=0).cumsum(-1), (1, -1))) / total
         free = order.values >= 0
-        threshold = torch.full((), self.threshold or 0.0, device=q.device)
+        threshold = torch.full((len(q),), self.threshold or 0.0, device=q.device)
         if self.sparsity is not None:
-            base = self.floor(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
-            available = free.sum(-1)
+            base = self.floor(q.shape[2], k.shape[2]) * q.shape[1]
+            available = free.sum(-1, keepdim=True)
 
             def entries(thresholds: Tensor) -> Tensor:
-                below = torch.searchsorted(before, thresholds.float().expand(*before.shape[:-1], -1).contiguous())
-                counts = torch.where(thresholds >= 1, available[..., None], below.minimum(available[..., None]))
-                return base + (counts * area[:, None]).sum((0, 1, 2))  # [n]
+                asked = thresholds.mT[:, None, None]  # [B, 1, 1, n]
+                below = torch.searchsorted(before, asked.float().expand(*before.shape[:-1], -1).contiguous())
+                counts = torch.where(asked >= 1, available, below.minimum(available))
+                return base + (counts * area[:, None]).sum((1, 2)).mT  # [n, B]
 
-            target = self.target(q.shape[2], k.shape[2]) * q.shape[0] * q.shape[1]
-            threshold = search_float(entries, target, 0.0, 1.0, q.device).float()
+            target = self.target(q.shape[2], k.shape[2]) * q.shape[1]
+            threshold = search_float(entries, target, 0.0, 1.0, len(q), q.device).float()
+        threshold = threshold[:, None, None, None]
         chosen = free & ((before < threshold) | (threshold >= 1))
         kept = forced.expand_as(free).scatter(3, order.indices, chosen) | forced
         if q.is_cuda:
