@@ -7,10 +7,11 @@ loaded, too late for a model that names one of our backends as its attention.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from nl_tasks.lm_eval_yaml import task_folder
+from nl_tasks.local_models import LOCAL_MODELS, model_folder
 
 _PREFIX = "nl_"
 
@@ -32,6 +33,7 @@ def run_lm_eval(arguments: Sequence[str]) -> None:
             given = [options.include_path] if options.include_path else []
             options.include_path = [str(task_folder()), *given]
         _know_backends(getattr(options, "model_args", None))
+        _find_local_models(getattr(options, "model_args", None))
         command_line.execute(options)
     finally:
         sys.argv = before
@@ -48,3 +50,10 @@ def _know_backends(model_arguments: Mapping[str, Any] | None) -> None:
     from nl_tasks.sparse_backends import parse_backend, use_by_name
 
     use_by_name(parse_backend(asked.removeprefix(_PREFIX)), asked)
+
+
+def _find_local_models(model_arguments: MutableMapping[str, Any] | None) -> None:
+    """Put folders in place of the names of local models: `pretrained=probe`."""
+    for argument in ("pretrained", "tokenizer"):
+        if model_arguments and model_arguments.get(argument) in LOCAL_MODELS:
+            model_arguments[argument] = model_folder(model_arguments[argument])

@@ -223,3 +223,12 @@ def test_backends_are_known_by_name_with_their_parameters(tiny_llama, tmp_path, 
     assert "nl_story_multihop" in capsys.readouterr().out
     with pytest.raises(ValueError, match=r"unknown backend 'qest'.*quest"):
         run_lm_eval(lm_eval_words(tiny_llama(), tmp_path, "nl_qest"))
+
+
+def test_local_models_go_by_their_names(tiny_llama, tmp_path, monkeypatch, capsys):
+    from nl_tasks.lm_eval_cli import run_lm_eval
+    from nl_tasks.local_models import LOCAL_MODELS
+
+    monkeypatch.setitem(LOCAL_MODELS, "tiny", lambda: Path(tiny_llama()))
+    run_lm_eval(lm_eval_words("tiny", tmp_path))
+    assert "|unparsed|" in capsys.readouterr().out
