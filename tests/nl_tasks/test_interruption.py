@@ -62,7 +62,8 @@ def test_a_killed_run_is_not_taken_for_a_finished_one(command, cli, folder):
 
 
 def test_ctrl_c_leaves_no_half_file_and_says_so(command, folder):
-    process = command(*RUN, "--workers", "2")
+    # So slow that it cannot be over before the signal, however busy the machine
+    process = command(*RUN, "--workers", "2", "--set", "pause=0.3")
     wait_until(lambda: len(list((folder / "a").glob("words_*/test-*"))) >= 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
