@@ -1,6 +1,7 @@
 import random
 import signal
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -63,7 +64,10 @@ def test_a_killed_run_is_not_taken_for_a_finished_one(command, cli, folder):
 
 def test_ctrl_c_leaves_no_half_file_and_says_so(command, folder):
     # So slow that it cannot be over before the signal, however busy the machine
-    process = command(*RUN, "--workers", "2", "--set", "pause=0.3")
+    heard = partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # in the background it is ignored, and children inherit that
+    process = command(*RUN, "--workers", "2", "--set", "pause=0.3", preexec_fn=heard)
     wait_until(lambda: len(list((folder / "a").glob("words_*/test-*"))) >= 1)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=300)
