@@ -94,13 +94,13 @@ def draw_task(stream: Stream, width: int) -> Task:
 def _retrieval(stream: Stream, chapters: int) -> Task:
     return StoryRetrieval(
         num_queries=1 + stream.one(min(8, chapters)),
-        ask_by=("chapter", "relation")[stream.one(2)],
+        ask_by=("relation", "relation", "chapter")[stream.one(3)],
         trade_density=(0.7, 0.5, 1.0)[max(0, stream.one(4) - 1)],
     )
 
 
 def _multihop(stream: Stream, chapters: int) -> Task:
-    hops = 1 if chapters < 5 else (1, 1, 1, 2)[stream.one(4)]
+    hops = 1 if chapters < 5 else 2 if stream.one(8) == 0 else 1
     gap = min(3, max(0, chapters - 2))
     return StoryMultihop(hops=hops, max_gap=gap, trade_density=(0.6, 0.6, 0.4, 0.8, 1.0)[stream.one(5)])
 
@@ -121,9 +121,9 @@ def _bought_before(stream: Stream, chapters: int) -> Task:
 
 
 def _niah(stream: Stream, chapters: int) -> Task:
-    kinds: tuple[Kind, ...] = ("uuid", "uuid", "uuid", "uuid", "words", "numbers")
+    kinds: tuple[Kind, ...] = ("uuid",) * 6 + ("words", "numbers")
     return RulerNiah(
-        num_queries=1 + stream.one(min(4, chapters)), keys=kinds[stream.one(6)], values=kinds[stream.one(6)]
+        num_queries=1 + stream.one(min(8, chapters)), keys=kinds[stream.one(8)], values=kinds[stream.one(8)]
     )
 
 
@@ -132,12 +132,12 @@ def _vt(stream: Stream, chapters: int) -> Task:
 
 
 _MIXTURE: tuple[tuple[int, Callable[[Stream, int], Task]], ...] = (
-    (18, _retrieval),
-    (22, _multihop),
-    (21, _filtering),
-    (7, _bought),
-    (9, _bought_before),
-    (16, _niah),
+    (28, _retrieval),
+    (12, _multihop),
+    (14, _filtering),
+    (3, _bought),
+    (5, _bought_before),
+    (31, _niah),
     (7, _vt),
 )
 """Shares of the samples, in percent. The exercises teach a step of the two hard tasks with many answers a text."""

@@ -22,9 +22,8 @@ HELD_OUT_TASKS: tuple[Task, ...] = (
     StoryFiltering(),
     RulerNiah(),
 )
-_WARM_UP, _LEVEL, _LAST_RATE = 100, 0.55, 0.03
+_WARM_UP, _LAST_RATE = 100, 0.03
 _ALL_OPEN = STAGES[-2][0]  # where the last stage begins
-# Level until the longest texts have come often: each length is learnt in a jump, which a small rate puts off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +32,13 @@ class Settings:
 
     Attributes:
         base: The folder of the model that is adapted.
-        steps: Batches to learn from; over the last half of them the learning rate falls.
+        steps: Batches to learn from.
         seed: Of the batches and of the first weights.
         rank: Of the updates. The adapter has about 0.3 MB for each.
         scale: Factor of the updates, alpha / rank in the words of LoRA.
         rate: Highest learning rate.
+        level: Share of the steps before it falls: until the longest texts have come often, for each length is learnt in
+            a jump, which a small rate puts off. A training that goes on from another has less to wait for.
         widths, tokens: See `Course`.
         held_out: Texts for each task and length that are scored on the way; 0 leaves it out.
         lengths: Of these texts, in tokens.
@@ -50,6 +51,7 @@ class Settings:
     rank: int = 16
     scale: float = 2.0
     rate: float = 1e-3
+    level: float = 0.55
     widths: tuple[int, ...] = WIDTHS
     tokens: int = TOKENS
     held_out: int = 24
@@ -57,10 +59,15 @@ class Settings:
     tasks: tuple[Task, ...] = field(default=HELD_OUT_TASKS)
     start: str = ""
 
+    def __post_init__(self) -> None:
+        """Raise ValueError if `level` is out of range."""
+        if not 0 <= self.level < 1:
+            raise ValueError(f"level={self.level} is out of range: 0 <= level < 1")
+
     def rate_at(self, step: int) -> float:
         """The learning rate of a step: up in a line, level for long, at last down as a cosine."""
         warm = min(1.0, (step + 1) / min(_WARM_UP, max(1, self.steps // 10)))
-        falling = max(0.0, (step / self.steps - _LEVEL) / (1 - _LEVEL))
+        falling = max(0.0, (step / self.steps - self.level) / (1 - self.level))
         fall = 0.5 * (1 + math.cos(math.pi * min(1.0, falling)))
         return self.rate * warm * (_LAST_RATE + (1 - _LAST_RATE) * fall)
 

@@ -137,11 +137,16 @@ def _block_mass(q: Tensor, k: Tensor, scale: float, grid: BlockGrid) -> Tensor:
     for start in range(0, grid.queries, step):
         stop = min(start + step, grid.queries)
         end = grid.keys - grid.queries + stop  # what the last of the rows sees
-        rows = q[:, start:stop].float().unflatten(0, (len(k), -1))  # [Hkv, G, rows, D]
-        scores = (rows @ keys[..., :end] * scale).flatten(0, 1)
-        scores.masked_fill_(~causal_mask(start, stop, grid.keys - grid.queries, end, q.device), -torch.inf)
-        weights = pad(scores.softmax(-1), (0, -end % grid.block, 0, -(stop - start) % grid.block))
-        blocks = weights.unflatten(2, (-1, grid.block)).sum(3).unflatten(1, (-1, grid.block)).sum(2)
+        rows = (q[:, start:stop].float() * scale).unflatten(0, (len(k), -1))  # [Hkv, G, rows, D]
+        scores = (rows @ keys[..., :end]).flatten(0, 1)
+        # Only the columns that some of the rows do not see: all of it is read and written as seldom as can be
+        unseen = ~causal_mask(start, stop, grid.keys - grid.queries, end, q.device)[:, start - stop :]
+        scores[..., start - stop :].masked_fill_(unseen, -torch.inf)
+        weights = scores.softmax(-1)
+        if end % grid.block:
+            weights = pad(weights, (0, -end % grid.block))
+        blocks = weights.unflatten(2, (-1, grid.block)).sum(3)
+        blocks = pad(blocks, (0, 0, 0, -(stop - start) % grid.block)).unflatten(1, (-1, grid.block)).sum(2)
         first = start // grid.block
         mass[:, first : first + blocks.shape[1], : blocks.shape[2]] = blocks
     return mass
