@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nl_tasks.kernels.plan import BlockPlan, PagePlan, Plan, TokenPlan, causal_entries, causal_mask
+from nl_tasks.kernels.attention_mass import attention_mass
+from nl_tasks.kernels.plan import BlockPlan, PagePlan, Plan, TokenPlan, causal_entries
 from nl_tasks.kernels.score_plan import TILE, ScorePlan, log_probabilities
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.blocks import BlockGrid
 from nl_tasks.sparse_backends.budget import budget, listed, top
 from nl_tasks.sparse_backends.registry import register
 from nl_tasks.sparse_backends.threshold import nth_largest
-
-_WEIGHTS = 2**26  # attention probabilities that are held at a time
 
 
 @register
@@ -94,8 +93,9 @@ class Oracle(Backend):
         sizes = area.to(q.device)
         spare = entries - int(grid.diagonal_entries().sum())
         kept = sure.expand(batch, heads, *sure.shape).clone()
+        mass = attention_mass(q, k, scale=scale, block=self.block)
         for b in range(batch):
-            share = torch.where(free, _block_mass(q[b], k[b], scale, grid) / sizes, -1).flatten(1)
+            share = torch.where(free, mass[b] / sizes, -1).flatten(1)
             order = share.sort(dim=-1, descending=True, stable=True).indices  # [Hq, R C]
             chosen = free.flatten()[order] & (sizes.flatten()[order].cumsum(-1) <= spare)
             kept[b] |= torch.zeros_like(chosen).scatter_(-1, order, chosen).view_as(kept[b])
@@ -126,27 +126,3 @@ def _below_row_maxima(q: Tensor, k: Tensor, scale: float, b: int, h: int) -> Ite
         logp = log_probabilities(q, k, scale, b, h, tile)
         logp.scatter_(1, logp.argmax(1, keepdim=True), -torch.inf)
         yield logp[logp > -torch.inf]
-
-
-def _block_mass(q: Tensor, k: Tensor, scale: float, grid: BlockGrid) -> Tensor:
-    """Attention probabilities of a sequence `q` `[Hq, T, D]`, `k` `[Hkv, S, D]` summed over blocks, `[Hq, R, C]`."""
-    mass = torch.zeros(len(q), len(grid.rows), grid.columns, device=q.device)
-    keys = k.float().mT[:, None]  # [Hkv, 1, D, S]
-    most = _WEIGHTS // (len(q) * grid.keys * grid.block)
-    step = grid.block * max(1, min(most, len(grid.rows)))  # rows at a time: whole blocks of them
-    for start in range(0, grid.queries, step):
-        stop = min(start + step, grid.queries)
-        end = grid.keys - grid.queries + stop  # what the last of the rows sees
-        rows = (q[:, start:stop].float() * scale).unflatten(0, (len(k), -1))  # [Hkv, G, rows, D]
-        scores = (rows @ keys[..., :end]).flatten(0, 1)
-        # Only the columns that some of the rows do not see: all of it is read and written as seldom as can be
-        unseen = ~causal_mask(start, stop, grid.keys - grid.queries, end, q.device)[:, start - stop :]
-        scores[..., start - stop :].masked_fill_(unseen, -torch.inf)
-        weights = scores.softmax(-1)
-        if end % grid.block:
-            weights = pad(weights, (0, -end % grid.block))
-        blocks = weights.unflatten(2, (-1, grid.block)).sum(3)
-        blocks = pad(blocks, (0, 0, 0, -(stop - start) % grid.block)).unflatten(1, (-1, grid.block)).sum(2)
-        first = start // grid.block
-        mass[:, first : first + blocks.shape[1], : blocks.shape[2]] = blocks
-    return mass

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from nl_tasks.kernels.antidiagonals import block_mass
+from nl_tasks.kernels.attention_mass import attention_mass, attention_mass_torch
 from nl_tasks.kernels.block_means import block_means, block_means_torch
 from nl_tasks.kernels.compact import compact, compact_torch
 from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
@@ -51,6 +52,15 @@ def test_compact(size):
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("block", [16, 64, 128])
+@pytest.mark.parametrize("dim", [64, 128, 256])
+def test_attention_mass(block, dim):
+    q, k = made(2, 4, 1000, dim), made(2, 2, 1100, dim)
+    found = attention_mass(q, k, scale=0.3, block=block)
+    expected = attention_mass_torch(q.float(), k.float(), scale=0.3, block=block)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
+
+
 def test_block_mass():
     q, k = made(1, 4, 1000, 64), made(1, 2, 1300, 64)
     found = block_mass(q, k, scale=0.3, block=128, stride=8)
@@ -70,7 +80,7 @@ SPECS = [
 ]
 
 
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", [*SPECS, "oracle:unit=block,sparsity=0.8"])
 def test_backend_chooses_as_on_the_cpu(spec):
     torch.manual_seed(0)
     q, k = made(1, 4, 3001, 64, dtype=torch.float32), made(1, 2, 3001, 64, dtype=torch.float32)

@@ -8,6 +8,7 @@ import torch
 from nl_tasks.kernels import triton_block_sparse, triton_support, triton_vertical_slash
 from nl_tasks.kernels.antidiagonals import softmax_blocks
 from nl_tasks.kernels.attention import attention
+from nl_tasks.kernels.attention_mass import attention_mass_torch
 from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
@@ -17,6 +18,7 @@ from nl_tasks.kernels.line_entries import line_entries_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
+from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_compact import compact_triton
@@ -177,6 +179,16 @@ def test_line_entries_are_those_of_plans(keys, queries):
 def test_block_means(block):
     x = torch.randn(2, 200, 3, 24).transpose(1, 2)
     torch.testing.assert_close(block_means_triton(x, block), block_means_torch(x, block), atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "queries, keys, block", [(1, 1, 16), (130, 130, 16), (70, 203, 32), (64, 64, 64), (150, 301, 128)]
+)
+def test_attention_mass(queries, keys, block):
+    q, k, _ = inputs(2, 4, 2, queries, keys, 48)
+    found = attention_mass_triton(q, k, scale=0.3, block=block)
+    torch.testing.assert_close(found, attention_mass_torch(q, k, scale=0.3, block=block), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.sum((2, 3)), torch.full((2, 4), float(queries)))
 
 
 def test_pick_blocks():
