@@ -16,7 +16,10 @@ from nl_tasks.report.readings import Reading, Readings
 
 @dataclass(frozen=True)
 class MethodGuarantee:
-    """How sparse one method may be, for one model and length; `readings` by task and sparsity."""
+    """How sparse one method may be, for one model and length; `readings` by task and sparsity.
+
+    `tasks` are all that were run with full attention there; of those without readings the answer says nothing.
+    """
 
     model: str
     length: int
@@ -24,6 +27,7 @@ class MethodGuarantee:
     phase: str
     answer: Guarantee
     readings: dict[tuple[str, float], Reading]
+    tasks: tuple[str, ...]
 
     @property
     def worst_task(self) -> str:
@@ -71,7 +75,9 @@ def guarantees(readings: Readings, *, margin: float, alpha: float) -> list[Metho
                         scores.setdefault(reading.task, {})[reading.sparsity] = (dense.scores, reading.scores)
                 answer = guarantee(scores, margin=margin, alpha=alpha)
                 by_place = {(reading.task, reading.sparsity): reading for reading in those}
-                found.append(MethodGuarantee(model, length, method, those[0].phase, answer, by_place))
+                whole = readings.where(model=model, length=length)
+                tasks = tuple(sorted({reading.task for reading in whole if reading.is_dense}))
+                found.append(MethodGuarantee(model, length, method, those[0].phase, answer, by_place, tasks))
     return found
 
 

@@ -99,6 +99,12 @@ class Reading:
         return median(times) if times else None
 
     @property
+    def span(self) -> tuple[float, float]:
+        """When it ran, in seconds since 1970: up to when its result was written, for as long as its answers took."""
+        end = float(self.result.environment.get("time", 0.0))
+        return end - sum(sample.prefill_s + sample.decode_s for sample in self.result.samples), end
+
+    @property
     def question(self) -> tuple[object, ...]:
         """Readings that share it are of the same samples and the same model."""
         return (*self.cell.question, self.result.data_sha256)
@@ -128,6 +134,31 @@ class Readings:
     def sparse(self) -> tuple[Reading, ...]:
         """All but dense attention."""
         return tuple(reading for reading in self.kept if not reading.is_dense)
+
+    @property
+    def side_by_side(self) -> int:
+        """How many ran for the most part while others did, on a device of the same name."""
+        places: dict[object, list[tuple[float, float]]] = {}
+        for reading in self.kept:
+            places.setdefault(reading.result.environment.get("device"), []).append(reading.span)
+        count = 0
+        for spans in places.values():
+            for begin, end in spans:
+                shared = sum(max(0.0, min(end, e) - max(begin, b)) for b, e in spans)  # its own time among it
+                count += shared > 1.5 * (end - begin)
+        return count
+
+    @property
+    def missing(self) -> int:
+        """How many cells lack: methods x sparsities x tasks, of each model and length with full attention."""
+        count = 0
+        for model in self.models:
+            for length in self.lengths:
+                there = self.where(model=model, length=length)
+                tasks = {r.task for r in there if r.is_dense}
+                run = {(r.method, r.sparsity, r.task) for r in there if not r.is_dense and r.task in tasks}
+                count += len({place[:2] for place in run}) * len(tasks) - len(run)
+        return count
 
     @property
     def models(self) -> tuple[str, ...]:

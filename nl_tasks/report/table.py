@@ -81,9 +81,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _markdown(value: Value) -> str:
     if value.hrefs:
-        shown = [f"[{_escape(name)}]({address})" for name, address in value.hrefs[:3]]
-        more = len(value.hrefs) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more else "")
+        return " ".join(f"[{number}]({address})" for number, (_, address) in enumerate(value.hrefs, 1))
     return _escape(value.text)
 
 

@@ -24,6 +24,7 @@ def answer_table(found: Sequence[MethodGuarantee], rows: Sequence[Row], link: Li
             (
                 Value(one.method),
                 length_value(one.length),
+                _tasks_value(one),
                 sparsity_value(everywhere),
                 slowest_value(at),
                 Value(worst),
@@ -36,12 +37,18 @@ def answer_table(found: Sequence[MethodGuarantee], rows: Sequence[Row], link: Li
         )
     return Table(
         "answer",
-        ("method", "length", "safe on every task", "speed-up there", "worst task", "safe on it", "not worse (weak)",
-         "phase", "model", "results"),
+        ("method", "length", "tasks", "safe on every task", "speed-up there", "worst task", "safe on it",
+         "not worse (weak)", "phase", "model", "results"),
         tuple(lines),
         "Safe: the highest sparsity with a guarantee (none: no sparsity tried has one). Speed-up there: of the "
         "measured phase at the sparsity that is safe on every task, on the task where it is smallest.",
     )  # fmt: skip
+
+
+def _tasks_value(one: MethodGuarantee) -> Value:
+    """On how many tasks the method was run; marked where full attention was run on more."""
+    run, there = len(one.answer.tasks), len(one.tasks)
+    return number(run, "d") if run == there else Value(f"{run} of {there}", run, kind="bad")
 
 
 def guarantee_table(found: Sequence[MethodGuarantee], readings: Readings, link: Link) -> Table:

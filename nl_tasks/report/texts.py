@@ -93,6 +93,16 @@ def caveats(readings: Readings, found: Sequence[MethodGuarantee]) -> list[str]:
     if readings.left_out:
         names = ", ".join(reading.path for reading in readings.left_out[:3])
         told.append(f"{len(readings.left_out)} results of other samples or settings are left out ({names}, ...).")
+    if readings.missing:
+        told.append(
+            f"{readings.missing} cells are missing that would complete the grid of methods, sparsities and tasks: an "
+            "answer for every task is one for the tasks that were run."
+        )
+    if readings.side_by_side:
+        told.append(
+            f"{readings.side_by_side} of {len(readings.kept)} cells ran while others did, on a device of the same "
+            "name: if it was the same device, measured times are too long and their ratios say little."
+        )
     timed = sorted({reading.batch for reading in readings.kept})
     if len(timed) > 1:
         told.append(

@@ -5,6 +5,7 @@ pytest.importorskip("statsmodels")
 from nl_tasks.report.answers import critical_lengths, guarantees, iso_costs, rows
 from nl_tasks.report.laws import laws
 from nl_tasks.report.readings import read_readings
+from nl_tasks.report.tables_answer import answer_table
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,17 @@ def test_every_method_model_and_length_has_an_answer(readings):
     by_method = {one.method: one for one in found if (one.model, one.length) == ("large", 2048)}
     assert by_method["vertical_slash"].answer.everywhere > by_method["block_sparse"].answer.everywhere
     assert by_method["block_sparse"].worst_task == "story_multihop"
+
+
+def test_an_answer_knows_on_how_many_tasks_it_rests(simulate, tmp_path):
+    simulate(tmp_path, models=["small"], lengths=(2048,), sparsities=(0.5,))
+    simulate(
+        tmp_path, models=["small"], lengths=(2048,), tasks=["ruler_cwe"], methods=["dense", "quest"], sparsities=()
+    )
+    found = guarantees(read_readings(tmp_path), margin=0.1, alpha=0.05)
+    assert {(len(one.answer.tasks), len(one.tasks)) for one in found} == {(3, 4)}
+    table = answer_table(found, rows(read_readings(tmp_path)), lambda reading: (reading.path, reading.path))
+    assert [row[table.columns.index("tasks")].text for row in table.rows] == ["3 of 4"] * 4
 
 
 def test_rows_begin_with_the_largest_loss_and_rank_within_a_sparsity(readings):

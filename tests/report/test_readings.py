@@ -6,6 +6,7 @@ import pytest
 from nl_tasks.analysis.cost_model import PUBLISHED, decode_reads, prefill_flops
 from nl_tasks.report.costs import cost, speed
 from nl_tasks.report.readings import read_readings
+from nl_tasks.report.texts import caveats
 from nl_tasks.result import write_result
 
 SMALL = {"models": ["small"], "lengths": [2048], "tasks": ["story_retrieval"], "n": 20}
@@ -33,6 +34,28 @@ def test_own_parameters_and_dense_layers_are_part_of_the_method(simulate, tmp_pa
     assert {r.method: r.sparsity for r in readings.sparse} == {
         "quest:page=32": 0.5, "flexprefill:alpha=0.9": 0.5, "quest (dense layers 0,1)": 0.5,
     }  # fmt: skip
+
+
+def test_cells_that_ran_at_the_same_time_are_counted(simulate, tmp_path):
+    first, *rest = simulate(tmp_path, **SMALL, sparsities=[0.5])
+    assert read_readings(tmp_path).side_by_side == 0
+    took = sum(sample.prefill_s + sample.decode_s for sample in first.samples)
+    slowly = max(range(len(rest)), key=lambda n: sum(s.prefill_s + s.decode_s for s in rest[n].samples))
+    at = first.environment["time"] + 0.01 * took
+    write_result(tmp_path, replace(rest[slowly], environment={**first.environment, "time": at}))
+    assert read_readings(tmp_path).side_by_side >= 1
+    write_result(tmp_path, replace(rest[slowly], environment={**first.environment, "time": at, "device": "other"}))
+    assert read_readings(tmp_path).side_by_side == 0
+
+
+def test_cells_that_would_complete_the_grid_are_counted(simulate, tmp_path):
+    simulate(tmp_path, **{**SMALL, "tasks": ["story_retrieval", "ruler_vt"]}, sparsities=[0.5, 0.9])
+    assert read_readings(tmp_path).missing == 0
+    gone = next(r for r in read_readings(tmp_path).sparse if (r.task, r.sparsity) == ("ruler_vt", 0.9))
+    (tmp_path / gone.path).unlink()
+    readings = read_readings(tmp_path)
+    assert readings.missing == 1
+    assert any("1 cells are missing" in told for told in caveats(readings, []))
 
 
 def test_only_the_same_samples_are_compared(simulate, tmp_path):
