@@ -95,8 +95,8 @@ def caveats(readings: Readings, found: Sequence[MethodGuarantee]) -> list[str]:
         told.append(f"{len(readings.left_out)} results of other samples or settings are left out ({names}, ...).")
     if readings.missing:
         told.append(
-            f"{readings.missing} cells are missing that would complete the grid of methods, sparsities and tasks: an "
-            "answer for every task is one for the tasks that were run."
+            f"Missing from the grid of methods, sparsities and tasks: {readings.missing} cells. An answer for every "
+            "task is one for the tasks that were run."
         )
     if readings.side_by_side:
         told.append(

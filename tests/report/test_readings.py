@@ -55,7 +55,7 @@ def test_cells_that_would_complete_the_grid_are_counted(simulate, tmp_path):
     (tmp_path / gone.path).unlink()
     readings = read_readings(tmp_path)
     assert readings.missing == 1
-    assert any("1 cells are missing" in told for told in caveats(readings, []))
+    assert any("tasks: 1 cells" in told for told in caveats(readings, []))
 
 
 def test_only_the_same_samples_are_compared(simulate, tmp_path):
