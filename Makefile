@@ -27,7 +27,7 @@ gallery: $(VENV)/dev.done         ## GALLERY.md: a sample of every task, a pictu
 	$(BIN)/python -m nl_tasks.gallery_plans docs/plans
 	$(BIN)/python -m nl_tasks.gallery > GALLERY.md.new && mv GALLERY.md.new GALLERY.md
 
-report: $(VENV)/dev.done          ## the report of the kept sweep, built again from its result files
+report: $(VENV)/dev.done          ## the report of the kept sweep (SWEEP=FOLDER: of another), from its result files
 	$(BIN)/nl-tasks report $(SWEEP)/results --out $(SWEEP)/report.html
 
 clean:                            ## remove what the other targets set up

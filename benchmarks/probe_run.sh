@@ -31,7 +31,7 @@ sweep() { # GRID NAME: its cells go to OUT/NAME; a cell belongs to one process, 
     done
 }
 
-sweep "$here/probe_dense.toml" dense
+sweep "$here/probe_dense/grid.toml" dense
 sweep "$here/sweep_probe/grid.toml" sparse
 for name in dense sparse; do
     tasks report "$out/$name" --out "$out/$name.html" || true # no cell of it was finished in time: it says so

@@ -119,7 +119,7 @@ def test_the_grids_of_the_repository_are_read():
     root = Path(__file__).parents[2]
     probe = read_grid(root / "benchmarks" / "sweep_probe" / "grid.toml")
     assert len(probe.backends) * len(probe.tasks) * len(probe.lengths) == 300
-    dense = read_grid(root / "benchmarks" / "probe_dense.toml")
+    dense = read_grid(root / "benchmarks" / "probe_dense" / "grid.toml")
     assert len(dense.models) * len(dense.tasks) * len(dense.lengths) == 28 and dense.backends == ("dense",)
     assert dense.model_args["max_length"] >= max(dense.lengths) + dense.max_new_tokens
     shown = re.search(r"```toml\n(# grid.toml\n.*?)```", (root / "README.md").read_text(), re.DOTALL)
