@@ -1,6 +1,7 @@
 """Evidence recall: which of the tokens that hold the evidence a plan lets the question's queries see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -61,14 +62,21 @@ class EvidenceTally:
         self.evidence = evidence
         self.hits = torch.zeros(len(evidence), heads, evidence.longest, dtype=torch.int32, device=device)
         self.queries = np.zeros(len(evidence), dtype=np.int64)
+        self.sums = Settled()
+
+    def counted(self) -> Tensor:
+        """What lies on the device."""
+        return self.hits
 
     def forget(self, first: int, rows: int) -> None:
         """Count `rows` rows, `first` and on, anew."""
+        self.sums.forget()
         self.hits[first : first + rows] = 0
         self.queries[first : first + rows] = 0
 
     def see(self, plan: Plan, first: int, count: int, going: "Going | None" = None) -> None:
         """Count what the question's queries of `plan` see, of `count` rows, `first` and on, that are `going`."""
+        self.sums.forget()
         rows, device = slice(first, first + count), plan.device
         keys, outside = self._places(rows, plan.keys, device)
         asked = self.evidence.questions[rows].clip(max=plan.queries)
@@ -88,6 +96,7 @@ class EvidenceTally:
 
     def hold(self, held: Tensor, first: int, going: "Going | None" = None) -> None:
         """Say anew what a cache holds of rows `first` and on: the tokens `held` `[b, Hkv, S]` bool."""
+        self.sums.forget()
         rows = slice(first, first + held.shape[0])
         keys, outside = self._places(rows, held.shape[2], held.device)
         found = held.gather(-1, keys[:, None].expand(-1, held.shape[1], -1))
@@ -107,7 +116,8 @@ class EvidenceTally:
         rows = [at for at in range(len(self.queries)) if self.queries[at] and row in (None, at)]
         if not rows:
             return None
-        hits = (self.hits[rows[0] : rows[-1] + 1]).cpu()
+        settle([self])
+        hits = self.sums.on_cpu[rows[0] : rows[-1] + 1]
         shares = []
         for at in rows:
             mine = hits[at - rows[0], :, : self.evidence.counts[at]]
@@ -121,6 +131,44 @@ class EvidenceTally:
         if self.evidence.last < keys:
             return places, None
         return places.clamp(max=keys - 1), places >= keys
+
+
+class Settled:
+    """A copy on the CPU of sums that lie on a device; empty until `settle` fills it, and once they have changed."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """The sums are about to change."""
+        self.on_cpu = torch.empty(0)
+        self.there = False
+
+
+class Tally(Protocol):
+    """Sums on a device, and their copy."""
+
+    sums: Settled
+
+    def counted(self) -> Tensor:
+        """The sums on the device."""
+
+
+def settle(tallies: Iterable[Tally]) -> None:
+    """Copy the sums of all tallies to the CPU that are not there yet, in one transfer for each device and type.
+
+    A transfer waits until the device has done all it was asked, so one for each layer and row would cost more than the
+    answers they are about.
+    """
+    groups: dict[tuple[torch.device, torch.dtype], list[Tally]] = {}
+    for tally in tallies:
+        if not tally.sums.there:
+            groups.setdefault((tally.counted().device, tally.counted().dtype), []).append(tally)
+    for group in groups.values():
+        sums = [tally.counted() for tally in group]
+        flat = torch.cat([each.flatten() for each in sums]).cpu().split([each.numel() for each in sums])
+        for tally, each, copied in zip(group, sums, flat):
+            tally.sums.on_cpu, tally.sums.there = copied.view(each.shape), True
 
 
 class Going:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nl_tasks.kernels.plan import Plan, causal_entries
-from nl_tasks.sparse_backends.recall import Evidence, EvidenceTally, Going
+from nl_tasks.sparse_backends.recall import Evidence, EvidenceTally, Going, Settled, settle
 
 if TYPE_CHECKING:
     from nl_tasks.sparse_backends.base import Backend
@@ -21,12 +21,18 @@ class _Tally:
 
     def __init__(self, heads: int, device: torch.device) -> None:
         self.computed = torch.zeros(0, heads, dtype=torch.float64, device=device)
+        self.sums = Settled()
         self.causal, self.prompt, self.estimation = (np.zeros(0, dtype=np.int64) for _ in range(3))
+
+    def counted(self) -> Tensor:
+        """What lies on the device."""
+        return self.computed
 
     def add(
         self, first: int, entries: Tensor, causal: _Counts, prompt: _Counts, estimation: int, going: Going | None
     ) -> None:
         """Add to rows `first` and on that are `going`; `entries` `[b, H]` may be those of KV heads."""
+        self.sums.forget()
         rows = slice(first, first + len(entries))
         self._grow(rows.stop)
         goes: Any = 1
@@ -40,6 +46,7 @@ class _Tally:
 
     def forget(self, first: int, count: int) -> None:
         """Begin `count` rows, `first` and on, anew."""
+        self.sums.forget()
         self._grow(first + count)
         for sums in (self.computed, self.causal, self.prompt, self.estimation):
             sums[first : first + count] = 0
@@ -50,7 +57,8 @@ class _Tally:
         if not rows:
             return None
         total = (self.prompt if prompts else self.causal)[rows].sum()
-        return (self.computed.sum(0) if row is None else self.computed[row]).cpu() / int(total)
+        settle([self])
+        return (self.sums.on_cpu.sum(0) if row is None else self.sums.on_cpu[row]) / int(total)
 
     def _grow(self, rows: int) -> None:
         more = rows - len(self.causal)
@@ -103,6 +111,7 @@ class Run:
             raise ValueError(f"against={against!r} is out of range: causal or prompt")
         prompts = against == "prompt" and self.backend.phase != "prefill"
         tallies = self._kept if prompts and self.backend.phase == "evict" else self._tallies
+        settle(tallies.values())
         return self._table({layer: tally.share(prompts, row) for layer, tally in tallies.items()})
 
     def estimation(self, row: int | None = None) -> float:
@@ -121,6 +130,7 @@ class Run:
         """
         if over not in ("any", "each"):
             raise ValueError(f"over={over!r} is out of range: any or each")
+        settle(self._evidence.values())
         return self._table({layer: tally.share(over, row) for layer, tally in self._evidence.items()})
 
     def report(self) -> dict[str, Any]:

@@ -55,6 +55,24 @@ def test_generated_tokens_by_hand():
     assert same(run.evidence_recall(over="each"), [[(1 / 3 + 1 / 3) / 2] * 2])
 
 
+def test_results_of_all_layers_and_rows_are_one_transfer_and_never_stale(monkeypatch):
+    transfers, to_cpu = [], torch.Tensor.cpu
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda x: transfers.append(x) or to_cpu(x))
+    run = Run(parse_backend("quest"), layers=[0, 1, 2])
+    run.start(evidence=[[(2, 4)]] * 2)
+    for layer in range(3):
+        for row in range(2):
+            run.record(layer, row, tokens(7, [0, 2, 6], [5, 6]), heads=2, prompt=6)
+    for row in range(2):
+        assert same(run.density(row=row), [[3 / 7, 2 / 7]] * 3)
+        assert same(run.density(against="prompt", row=row), [[3 / 6, 2 / 6]] * 3)
+        assert same(run.evidence_recall(row=row), [[1 / 2, 0]] * 3)
+    assert len(transfers) == 2  # densities, evidence
+    run.record(1, 1, tokens(8, [3, 7], [2, 7]), heads=2, prompt=6)
+    assert same(run.density(row=1), [[3 / 7, 2 / 7], [5 / 15, 4 / 15], [3 / 7, 2 / 7]])
+    assert same(run.evidence_recall(row=1), [[1 / 2, 0], [1, 1 / 2], [1 / 2, 0]])
+
+
 def test_an_eviction_by_hand():
     run = Run(parse_backend("tova"), layers=[0])
     run.start(evidence=[[(0, 2)], [(4, 5)]])
