@@ -5,9 +5,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from nl_tasks.kernels.devices import runs_triton
+from nl_tasks.kernels.masked import scratch_bytes
 from nl_tasks.kernels.plan import causal_mask
-
-_WEIGHTS = 2**26  # attention probabilities that the plain version holds at a time
 
 
 def attention_mass(q: Tensor, k: Tensor, *, scale: float, block: int) -> Tensor:
@@ -33,7 +32,7 @@ def _of_sequence(q: Tensor, k: Tensor, scale: float, block: int) -> Tensor:
     keys = k.shape[1]
     mass = torch.zeros(heads, -(-queries // block), -(-keys // block), device=q.device)
     columns = k.float().mT[:, None]  # [Hkv, 1, D, S]
-    most = _WEIGHTS // (heads * keys * block)
+    most = scratch_bytes(q.device) // (8 * heads * keys * block)  # the scores, and the weights they become
     step = block * max(1, min(most, mass.shape[1]))  # rows at a time: whole blocks of them
     for start in range(0, queries, step):
         stop = min(start + step, queries)
