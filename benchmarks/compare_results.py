@@ -8,6 +8,7 @@ compared.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ def main() -> None:
     parser.add_argument("other", type=Path)
     given = parser.parse_args()
     here, there = read(given.folder), read(given.other)
+    if not here.keys() & there.keys():
+        sys.exit(f"{given.folder} and {given.other} have no cell in common: name two folders of result files")
     print(f"{'cell':<58}{'n':>4}{'said alike':>11}{'score':>8}{'other':>8}   95% interval of the other's whole cell")
     for asked in sorted(here.keys() & there.keys()):
         one, other = here[asked], there[asked]

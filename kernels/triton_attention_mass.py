@@ -38,7 +38,7 @@ def _mass(
     SIDE: tl.constexpr, BLOCK: tl.constexpr, DIM: tl.constexpr, WIDE: tl.constexpr, EXACT: tl.constexpr,
 ):  # fmt: skip
     """SIDE rows of one head."""
-    tile, head, batch = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
+    tile, head, batch = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2).to(tl.int64)
     q += batch * q_batch + head * q_head
     k += batch * k_batch + head // group * k_head
     mass += (batch * tl.num_programs(1) + head) * blocks * columns

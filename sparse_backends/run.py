@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from nl_tasks.kernels.plan import Plan, causal_entries
-from nl_tasks.sparse_backends.recall import Evidence, EvidenceTally, Going, Settled, settle
+from nl_tasks.sparse_backends.recall import Evidence, EvidenceTally, Going
+from nl_tasks.sparse_backends.settle import Settled, settle
 
 if TYPE_CHECKING:
     from nl_tasks.sparse_backends.base import Backend
