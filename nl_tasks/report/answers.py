@@ -115,8 +115,8 @@ def rows(readings: Readings, *, counting: Counting = CORRECTED) -> list[Row]:
 
 
 def iso_costs(readings: Readings, *, batch: int, counting: Counting = CORRECTED) -> list[IsoCost]:
-    """Accuracy against cost for each phase and length, over the tasks that all points share."""
-    found = []
+    """Accuracy against cost for each phase and length, over the tasks that all points share; controls left out."""
+    found, readings = [], readings.without_controls
     for phase in ("prefill", "decode"):
         for length in readings.lengths:
             points, of = iso_points(readings.where(length=length, phase=phase), phase, batch, counting)

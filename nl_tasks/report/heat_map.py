@@ -8,7 +8,7 @@ from nl_tasks.report.plots import Style
 from nl_tasks.report.readings import Readings
 from nl_tasks.report.svg import svg
 
-_WIDTH, _HEIGHT, _TOP = 42, 26, 44
+_WIDTH, _HEIGHT, _TOP = 38, 26, 44
 _DARKEST = 0.5  # a loss of half the accuracy, or more
 
 

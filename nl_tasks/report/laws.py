@@ -30,7 +30,8 @@ class PhaseLaw:
 
 
 def laws(readings: Readings) -> list[PhaseLaw]:
-    """A law for each phase in which a method acts."""
+    """A law for each phase in which a method acts; controls are no part of it."""
+    readings = readings.without_controls
     phases = [p for p in ("prefill", "decode") if any(r.phase == p for r in readings.sparse)]
     return [_law(phase, [r for r in readings.where(phase=phase) if r.shape is not None]) for phase in phases]
 

@@ -17,6 +17,7 @@ from nl_tasks.result import Result, read_result
 from nl_tasks.result_cell import Cell
 
 DENSE = "dense"
+CONTROLS = ("oracle", "random")  # backends to hold methods against, which nobody would run to save work
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +45,11 @@ class Reading:
     def is_dense(self) -> bool:
         """Whether this is full attention."""
         return self.cell.backend == DENSE
+
+    @property
+    def is_control(self) -> bool:
+        """Whether this is a backend to hold methods against, none to run."""
+        return self.cell.backend.partition(":")[0] in CONTROLS
 
     @property
     def phase(self) -> str:
@@ -136,6 +142,11 @@ class Readings:
         return tuple(reading for reading in self.kept if not reading.is_dense)
 
     @property
+    def without_controls(self) -> "Readings":
+        """Dense attention and the methods that one could choose."""
+        return replace(self, kept=tuple(reading for reading in self.kept if not reading.is_control))
+
+    @property
     def side_by_side(self) -> int:
         """How many ran for the most part while others did, on a device of the same name."""
         places: dict[object, list[tuple[float, float]]] = {}
@@ -183,9 +194,9 @@ class Readings:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Sparse methods, those of the prefill first."""
-        found = {reading.method: reading.phase for reading in self.sparse}
-        return tuple(sorted(found, key=lambda name: (found[name] != "prefill", name)))
+        """Sparse methods, those of the prefill first, controls after the methods of their phase."""
+        found = {reading.method: (reading.phase != "prefill", reading.is_control) for reading in self.sparse}
+        return tuple(sorted(found, key=lambda name: (found[name], name)))
 
     def where(self, **wanted: object) -> tuple[Reading, ...]:
         """The kept readings whose `model`, `task`, `length`, `method` or `phase` are as wanted, sparsities ascending.

@@ -51,13 +51,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Accuracy for a given cost",
         "Each mark is a model at a sparsity: prefill in FLOPs, decoding in bytes read for a token of each of {batch} "
         "sequences, by the corrected cost model. The line joins what nothing else beats at its cost; bars are 95% "
-        "bootstrap bands over samples. Hollow is full attention.",
+        "bootstrap bands over samples. Hollow is full attention. Controls (oracle, random) are left out.",
     ),
     "law": (
         "Scaling law",
         "logit(accuracy) = task + alpha ln N + beta ln L + gamma ln C, with N the parameters, L the length and C the "
-        "compression, 1 / (1 - sparsity); binomial likelihood, standard errors clustered by sample. Then what it "
-        "predicts for the largest value of each axis, which it was not fitted to.",
+        "compression, 1 / (1 - sparsity); binomial likelihood, standard errors clustered by sample. All methods of a "
+        "phase are fitted together, controls (oracle, random) left out. Then what it predicts for the largest value of "
+        "each axis, which it was not fitted to.",
     ),
     "cells": ("Every cell", "All sparse cells beside full attention, the largest loss first; click a heading to sort."),
 }

@@ -20,6 +20,7 @@ PHASES = {
     "quest": "decode",
     "snapkv": "evict",
 }
+CONTROLS = {"oracle:unit=block": "prefill", "random": "prefill"}
 _FINISHED = itertools.count(1000.0, 1000.0)  # one after the other
 HARDNESS = {"story_retrieval": 0.0, "story_multihop": 1.2, "ruler_vt": 0.6, "ruler_cwe": 0.9}
 
@@ -70,7 +71,7 @@ def _result(model, length, task, method, sparsity, n, seed, ability, slowdown, k
     loss = -np.log2(1 - sparsity) * (0.2 if method in ("vertical_slash", "quest") else 0.6)
     right = own < logit - loss * (1 + HARDNESS[task])
     density = 1 - sparsity
-    phase = PHASES[method]
+    phase = {**PHASES, **CONTROLS}[method]
     work = (0.4 + 0.6 * density / slowdown) if sparsity else 1.0
     seconds = {"prefill": length * 1e-5, "token": length * 1e-7}
     seconds["prefill" if phase == "prefill" else "token"] *= work
@@ -100,7 +101,7 @@ def _result(model, length, task, method, sparsity, n, seed, ability, slowdown, k
         model_hash=model,
         tokenizer_hash="t",
         dtype="bfloat16",
-        backend=method if method == "dense" else f"{method}:sparsity={sparsity}",
+        backend=method if method == "dense" else f"{method}{',' if ':' in method else ':'}sparsity={sparsity}",
         task=task,
         version="1",
         params="{}",

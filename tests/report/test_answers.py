@@ -4,7 +4,7 @@ pytest.importorskip("statsmodels")
 
 from nl_tasks.report.answers import critical_lengths, guarantees, iso_costs, rows
 from nl_tasks.report.laws import laws
-from nl_tasks.report.readings import read_readings
+from nl_tasks.report.readings import CONTROLS, read_readings
 from nl_tasks.report.tables_answer import answer_table
 
 
@@ -93,6 +93,29 @@ def test_one_model_gives_a_law_without_its_size_and_says_so(simulate, tmp_path):
         iso_costs(read_readings(tmp_path), batch=1)
         and critical_lengths(iso_costs(read_readings(tmp_path), batch=1), read_readings(tmp_path)) == []
     )
+
+
+def test_controls_are_in_no_law_and_on_no_frontier(simulate, tmp_path):
+    few = {"models": ["small"], "lengths": (2048, 4096), "sparsities": (0.5, 0.9), "n": 20}
+    simulate(tmp_path, **few)
+    before = read_readings(tmp_path)
+    simulate(tmp_path, **few, methods=["oracle:unit=block", "random"])
+    after = read_readings(tmp_path)
+    assert len(after.kept) == len(before.kept) + 2 * 2 * 2 * len(before.tasks)
+    assert {reading.method for reading in after.kept if reading.is_control} == {"oracle:unit=block", "random"}
+    assert [one.law for one in laws(after)] == [one.law for one in laws(before)]
+    standing, same = (
+        [(s.point.method, s.point.sparsity, s.accuracy, s.on_frontier) for s in iso_costs(found, batch=1)[0].standings]
+        for found in (after, before)
+    )
+    assert standing == same
+
+
+def test_the_controls_are_those_of_this_package():
+    pytest.importorskip("torch")
+    from nl_tasks.sparse_backends import backend_types
+
+    assert set(CONTROLS) == {b.name for b in backend_types().values() if b.citation == "a control of this package"}
 
 
 def test_what_cannot_be_fitted_is_a_sentence(simulate, tmp_path):
