@@ -1,27 +1,29 @@
 """The attention that each method keeps, in a real model that reads a story.
 
-    python benchmarks/retained_mass.py [STEP [SPARSITY ...]] > benchmarks/retained_mass.txt
+    python benchmarks/retained_mass.py > benchmarks/retained_mass.txt
 
-SmolLM2 reads a story of 4096 tokens with full attention; in every STEP-th of its layers (default: 1) each method plans
-from the same queries and keys. Retained mass is the share of the attention probabilities that a plan's entries hold,
-averaged over rows, heads and layers. Prefill: over rows 64 of every 512. Decode and eviction: over the last 16 tokens,
-taken as generated after a prompt of 4080. The oracle of a phase is to be above all methods, random below them; exit
-status 1 if not.
+A model (default: SmolLM2) reads a story (4096 tokens) with full attention; in every STEP-th of its layers (1) each
+method plans from the same queries and keys. Retained mass is the share of the attention probabilities that a plan's
+entries hold, averaged over rows, heads and layers. Prefill: over rows 64 of every 512. Decode and eviction: over the
+last 16 tokens, taken as generated after a prompt that ends before them. The oracle of a phase is to be above all
+methods, random below them; exit status 1 if not.
 """
 
+import argparse
 import sys
 
 import torch
 from machine import print_machine
 from torch import Tensor
 
+from nl_tasks.generators.lengths import parse_length
 from nl_tasks.generators.task import get_task
 from nl_tasks.generators.tokenizers import load_tokenizer
 from nl_tasks.kernels.plan import causal_mask
 from nl_tasks.local_models import model_folder
 from nl_tasks.sparse_backends import Backend, Dense, parse_backend
 
-LENGTH, NEW, TILE, EVERY = 4096, 16, 64, 512
+NEW, TILE, EVERY = 16, 64, 512
 PREFILL = ("oracle", "oracle:unit=block", "vertical_slash", "flexprefill", "xattention", "block_sparse", "streaming")
 DECODE = ("oracle:phase=decode", "oracle:phase=decode,unit=block", "quest", "quest:share_pages=false")
 EVICT = ("snapkv", "ada_snapkv", "tova")
@@ -53,13 +55,14 @@ def prefill_mass(backends: dict[str, Backend], q: Tensor, k: Tensor, scale: floa
 
 
 def decode_mass(backends: dict[str, Backend], q: Tensor, k: Tensor, scale: float) -> dict[str, Tensor]:
-    prompt, found = LENGTH - NEW, {}
+    length, found = k.shape[2], {}
+    prompt = length - NEW
     for name, backend in backends.items():
         shares, read, kept = [], [], torch.empty(0)
         if backend.phase == "evict":
             plan = backend.plan(q[:, :, :prompt], k[:, :, :prompt], scale=scale, prompt=prompt)
             kept = plan.mask(0, 1)[0, :, 0]
-        for position in range(prompt, LENGTH):
+        for position in range(prompt, length):
             row, keys = q[:, :, position : position + 1], k[:, :, : position + 1]
             if backend.phase == "evict":
                 kept = mask = torch.nn.functional.pad(kept, (0, 1), value=True)
@@ -73,18 +76,22 @@ def decode_mass(backends: dict[str, Backend], q: Tensor, k: Tensor, scale: float
     return found
 
 
-def measure(sparsity: float, step: int, model: torch.nn.Module, ids: Tensor) -> list[dict[str, Tensor]]:
+def measure(
+    sparsity: float, step: int, model: torch.nn.Module, ids: Tensor, phases: list[str]
+) -> list[dict[str, Tensor]]:
     """Retained mass and density of each method, layer by layer."""
     made = {
         phase: {name: parse_backend(f"{name}{',' if ':' in name else ':'}sparsity={sparsity}") for name in names}
         for phase, names in GROUPS.items()
     }
+    mass = {"prefill": prefill_mass, "decode": decode_mass}
     layers: list[dict[str, Tensor]] = []
 
     def see(*, layer: int, q: Tensor, k: Tensor, scale: float, **_: object) -> None:
         if layer % step:
             return
-        layers.append({**prefill_mass(made["prefill"], q, k, scale), **decode_mass(made["decode"], q, k, scale)})
+        found = [mass[phase](made[phase], q, k, scale) for phase in phases]
+        layers.append({name: value for part in found for name, value in part.items()})
         print(f"layer {layer}", file=sys.stderr)
 
     with torch.no_grad(), Dense().attach(model, observe=see):
@@ -92,25 +99,34 @@ def measure(sparsity: float, step: int, model: torch.nn.Module, ids: Tensor) -> 
     return layers
 
 
-def main(step: int, sparsities: list[float]) -> int:
+def main() -> int:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = model_folder("smollm2")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="smollm2", choices=["smollm2", "probe"])
+    parser.add_argument("--len", dest="length", type=parse_length, default=4096)
+    parser.add_argument("--step", type=int, default=1)
+    parser.add_argument("--sparsity", type=float, nargs="+", default=[0.9, 0.5])
+    parser.add_argument("--phase", nargs="+", choices=list(GROUPS), default=list(GROUPS))
+    given = parser.parse_args()
+    folder = model_folder(given.model)
     sample = get_task("story_retrieval", num_queries=2).sample(
-        seed=43, index=0, length=LENGTH, tokenizer=load_tokenizer(folder)
+        seed=43, index=0, length=given.length, tokenizer=load_tokenizer(folder)
     )
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     chat = [{"role": "user", "content": sample.prompt}]
     read = AutoTokenizer.from_pretrained(folder).apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     ids = AutoTokenizer.from_pretrained(folder)(read, return_tensors="pt", add_special_tokens=False).input_ids
-    if ids.shape[1] != LENGTH:
-        raise RuntimeError(f"the model reads {ids.shape[1]} tokens, not {LENGTH}")
+    if ids.shape[1] != given.length:
+        raise RuntimeError(f"the model reads {ids.shape[1]} tokens, not {given.length}")
     print_machine("torch", "transformers")
+    print(f"{given.model}, {given.length} tokens")
     wrong = 0
-    for sparsity in sparsities:
-        layers = measure(sparsity, step, model, ids)
+    for sparsity in given.sparsity:
+        layers = measure(sparsity, given.step, model, ids, given.phase)
         found = {name: torch.stack([layer[name] for layer in layers]).mean(0) for name in layers[0]}
-        for phase, names in GROUPS.items():
+        for phase in given.phase:
+            names = GROUPS[phase]
             print(f"\n{phase}, sparsity {sparsity}: mean over {len(layers)} layers")
             print(f"{'method':<32}{'mass':>8}{'density':>9}")
             for name in names:
@@ -123,4 +139,4 @@ def main(step: int, sparsities: list[float]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int((sys.argv[1:] or [1])[0]), [float(word) for word in sys.argv[2:]] or [0.9, 0.5]))
+    sys.exit(main())

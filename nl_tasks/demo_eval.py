@@ -3,7 +3,8 @@
     python -m nl_tasks.demo_eval [FOLDER]
 
 The probe answers what full attention lets it read. What to look at: with the blocks that hold the most attention
-(`oracle`) it still does, with any blocks (`random`) it does not, and a real method lies between the two.
+(`oracle`) it still does, with any blocks (`random`) it does not, and a real method lies between the two. The cells are
+those of `benchmarks/sweep_probe`, each with its first samples only.
 """
 
 import sys
@@ -15,7 +16,7 @@ from nl_tasks.generators.task import get_task
 METHODS = ("oracle:unit=block,", "quest:", "random:")
 SPARSITIES = (0.8, 0.9)
 BACKENDS = ("dense", *(f"{method}sparsity={sparsity}" for method in METHODS for sparsity in SPARSITIES))
-LENGTH, SAMPLES, QUESTIONS, MAX_NEW_TOKENS = "2k", 6, 4, 64
+LENGTH, SAMPLES, QUESTIONS, MAX_NEW_TOKENS = "2k", 6, 4, 96
 
 
 def evaluate_probe(out: Path) -> None:
@@ -34,7 +35,7 @@ def evaluate_probe(out: Path) -> None:
         results = evaluate(
             ["probe"],
             BACKENDS,
-            [get_task("story_retrieval", num_queries=QUESTIONS)],
+            [get_task("story_retrieval", num_queries=QUESTIONS, ask_by="relation")],
             [LENGTH],
             n=SAMPLES,
             max_new_tokens=MAX_NEW_TOKENS,
