@@ -10,19 +10,25 @@ from nl_tasks.kernels.antidiagonals import softmax_blocks
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.attention_mass import attention_mass_torch
 from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.band_rank import band_rank_torch
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
 from nl_tasks.kernels.compact import compact_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_lists import line_lists_torch
+from nl_tasks.kernels.line_search import nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
+from nl_tasks.kernels.triton_band_rank import band_rank_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_compact import compact_triton
 from nl_tasks.kernels.triton_line_entries import line_entries_triton
+from nl_tasks.kernels.triton_line_lists import line_lists_triton
+from nl_tasks.kernels.triton_line_search import nearest_size_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
 from nl_tasks.kernels.triton_softmax_blocks import softmax_blocks_triton
@@ -173,6 +179,44 @@ def test_line_entries_are_those_of_plans(keys, queries):
         sizes = torch.ones(1, 1, 2, dtype=torch.int32)
         ranks = (~table).int(), (~plan.column_table()).int()
         assert torch.equal(line_entries_torch(*ranks, sizes, sizes, queries)[0], plan.computed())
+
+
+KEYS = [1, 63, 64, 65, 1000]
+
+
+def line_ranks(batch, heads, keys):
+    """Random orders of diagonals and of columns."""
+    diagonals, columns = torch.rand(2, batch, heads, keys).argsort(-1).int()
+    return diagonals, columns
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_band_rank(keys):
+    diagonals, _ = line_ranks(2, 3, keys)
+    assert torch.equal(band_rank_triton(diagonals), band_rank_torch(diagonals))
+
+
+@pytest.mark.parametrize("keys", [*KEYS, 3000])  # more than a piece
+def test_line_lists(keys):
+    diagonals, columns = line_ranks(2, 3, keys)
+    sizes = torch.randint(0, keys + 1, (2, 2, 3), dtype=torch.int32)
+    sizes[:, 0, 0], sizes[:, 1, 1] = 0, keys  # none, all
+    given = band_rank_torch(diagonals), columns, *sizes
+    expected = line_lists_torch(*given, keys)
+    found = line_lists_triton(*given, keys)
+    assert len(found) == len(vars(expected))
+    for x, wanted in zip(found, vars(expected).values()):
+        assert torch.equal(x, wanted)
+
+
+@pytest.mark.parametrize(
+    "heads,keys,high,share",
+    [(2, 1, 4, 1.0), (1, 63, 63, 0.001), (2, 64, 40, 0.9), (1, 65, 65, 1.0), (1, 1000, 1000, 0.2)],
+)
+def test_nearest_size(heads, keys, high, share):
+    diagonals, columns = line_ranks(2, heads, keys)
+    given = band_rank_torch(diagonals), columns, int(share * heads * keys * (keys + 1) / 2), 4, high, 64
+    assert torch.equal(nearest_size_triton(*given), nearest_size_torch(*given, keys))
 
 
 @pytest.mark.parametrize("block", [16, 128])
