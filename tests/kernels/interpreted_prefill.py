@@ -13,7 +13,7 @@ from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_rank import band_rank_torch
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
-from nl_tasks.kernels.compact import compact_torch
+from nl_tasks.kernels.compact import compact_torch, expand_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.line_entries import line_entries_torch
 from nl_tasks.kernels.line_lists import line_lists_torch
@@ -26,6 +26,7 @@ from nl_tasks.kernels.triton_band_rank import band_rank_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_compact import compact_triton
+from nl_tasks.kernels.triton_expand import expand_triton
 from nl_tasks.kernels.triton_line_entries import line_entries_triton
 from nl_tasks.kernels.triton_line_lists import line_lists_triton
 from nl_tasks.kernels.triton_line_search import nearest_size_triton
@@ -263,6 +264,46 @@ def test_compact():
     kept = torch.rand(2, 3, 3000) < torch.tensor([0.0, 0.1, 1.0])[:, None]
     for found, expected in zip(compact_triton(kept, 3000, 9), compact_torch(kept, 3000, 9)):
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("longest,width,step", [(1, 1, 1), (5, 700, 1), (40, 700, 64), (33, 20, 1)])
+def test_expand(longest, width, step):
+    starts = torch.randint(-500, 500, (2, 3, longest), dtype=torch.int32)
+    lengths = torch.randint(0, 30, (2, 3, longest), dtype=torch.int32)
+    lengths *= torch.rand(lengths.shape) < torch.tensor([0.0, 0.3, 1.0])[:, None]
+    found = expand_triton(starts, lengths, width, step)
+    assert torch.equal(found, expand_torch(starts, lengths, width, step))
+
+
+def many_bands(queries, keys, block, gap):
+    """A plan of heads with no band, with some and with many, most places of bands drawn at random."""
+    plan, longest = line_plan(2, 3, queries, keys, block), keys // gap + 2
+    edges = torch.rand(2, 3, keys + block).argsort(-1)[..., : 2 * longest].sort(-1).values.int() - keys
+    edges = torch.nn.functional.pad(edges, (0, 2 * longest - edges.shape[-1]))
+    bands = torch.tensor([0, longest // 2, longest]).clamp(max=(keys + block) // 2).expand(2, 3).int()
+    starts, ends = (torch.where(torch.arange(longest) < bands[..., None], edges[..., i::2], 0) for i in (0, 1))
+    return VerticalSlashPlan(queries, keys, block, plan.columns, plan.column_counts * (bands > 0), starts, ends, bands)
+
+
+@pytest.mark.parametrize("gap", [3, 20, 150])
+@pytest.mark.parametrize(
+    "queries,keys,block,rows",
+    [
+        (1, 1, 64, 64),
+        (200, 200, 64, 64),
+        (65, 130, 64, 128),
+        (100, 203, 1, 32),
+        (150, 150, 128, 32),
+        (99, 3400, 64, 64),
+    ],
+)
+def test_band_index(queries, keys, block, rows, gap, monkeypatch):
+    plan = many_bands(queries, keys, block, gap)
+    found = BandIndex.of(plan, rows)
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    expected = BandIndex.of(plan, rows)
+    for name in ("runs", "rest", "spans", "bands"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
 @pytest.mark.parametrize(
