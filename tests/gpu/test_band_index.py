@@ -7,7 +7,9 @@ from torch.nn.functional import pad
 from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_runs import band_runs_torch
 from nl_tasks.kernels.band_spans import band_spans_torch
+from nl_tasks.kernels.band_split import band_split, band_split_torch
 from nl_tasks.kernels.compact import compact_torch, expand, expand_torch
+from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.plan import VerticalSlashPlan
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -67,6 +69,18 @@ def test_band_index(queries, keys, block, rows, gap):
         assert torch.equal(found, expected)
 
 
+@pytest.mark.parametrize("gap", [3, 150])
+@pytest.mark.parametrize("queries,keys", [(300, 300), (100, 228), (1, 129), (5000, 5000), (120, 70_008)])
+def test_band_split(queries, keys, gap):
+    """And the index of what is left, of which two frames take turns."""
+    plan = many_bands(queries, keys, 64, gap)
+    given = plan.starts, plan.ends, plan.bands
+    for found, expected in zip(band_split(*given), band_split_torch(*given)):
+        assert torch.equal(found, expected)
+    for found, expected in zip(*of_plan(plan, 64, split_bands(plan)[2])):
+        assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("block", [1, 64])
 def test_index_never_waits_for_the_device(block):
     plan = many_bands(2048, 2048, block, 20)
@@ -75,5 +89,6 @@ def test_index_never_waits_for_the_device(block):
     torch.cuda.set_sync_debug_mode("error")
     try:
         BandIndex.of(plan, 64)
+        split_bands(plan)
     finally:
         torch.cuda.set_sync_debug_mode("default")

@@ -11,6 +11,7 @@ from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.attention_mass import attention_mass_torch
 from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_rank import band_rank_torch
+from nl_tasks.kernels.band_split import band_split_torch
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
 from nl_tasks.kernels.compact import compact_torch, expand_torch
@@ -23,6 +24,7 @@ from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
 from nl_tasks.kernels.triton_band_rank import band_rank_triton
+from nl_tasks.kernels.triton_band_split import band_split_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_compact import compact_triton
@@ -302,6 +304,21 @@ def test_band_index(queries, keys, block, rows, gap, monkeypatch):
     found = BandIndex.of(plan, rows)
     monkeypatch.setenv("TRITON_INTERPRET", "0")
     expected = BandIndex.of(plan, rows)
+    for name in ("runs", "rest", "spans", "bands"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("gap", [3, 100])
+@pytest.mark.parametrize("queries,keys", [(300, 300), (100, 228), (1, 129), (40, 1000)])
+def test_band_split(queries, keys, gap, monkeypatch):
+    """And the index of what is left, of which two frames take turns."""
+    plan = many_bands(queries, keys, 64, gap)
+    parts = band_split_torch(plan.starts, plan.ends, plan.bands)
+    for found, expected in zip(band_split_triton(plan.starts, plan.ends, plan.bands), parts):
+        assert torch.equal(found, expected)
+    found = BandIndex.of(plan, 64, parts[2:])
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    expected = BandIndex.of(plan, 64, parts[2:])
     for name in ("runs", "rest", "spans", "bands"):
         assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
