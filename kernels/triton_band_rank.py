@@ -18,7 +18,7 @@ def band_rank_triton(diagonal_rank: Tensor) -> Tensor:
     return rank
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["keys"])
 def _least(diagonal_rank, rank, keys, ROWS: tl.constexpr, PIECE: tl.constexpr):
     which = tl.program_id(1).to(tl.int64)
     diagonal_rank += which * keys

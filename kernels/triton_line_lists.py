@@ -44,7 +44,7 @@ def _piece(band_rank, column_rank, verticals, slashes, keys, ROWS: tl.constexpr,
     return place, column.to(tl.int32), here.to(tl.int32), before.to(tl.int32)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["keys"])
 def _count(
     band_rank, column_rank, verticals, slashes, counts, keys, ROWS: tl.constexpr, PIECE: tl.constexpr
 ):  # fmt: skip
@@ -69,7 +69,7 @@ def _list(counts, upto, place, kept, which_list, listed, value, width, PIECE: tl
     tl.store(listed + place, tl.zeros([PIECE], tl.int32), mask=(place >= total) & (place < width))
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["keys", "width", "longest"])
 def _place(
     band_rank, column_rank, verticals, slashes, counts, upto, columns, starts, ends, covered, keys, width, longest,
     ROWS: tl.constexpr, PIECE: tl.constexpr,

@@ -57,7 +57,7 @@ def _narrowed(found, done, target, low, high, batch, row, SIZES: tl.constexpr):
     return first, last, below, above
 
 
-@triton.jit(do_not_specialize=["done", "target", "low", "high", "heads", "batch"])
+@triton.jit(do_not_specialize=["done", "target", "low", "high", "slashes", "heads", "batch"])
 def _round(
     band_rank, column_rank, found, done, target, low, high, slashes, keys, heads, batch,
     ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr, SIZES: tl.constexpr,
