@@ -34,6 +34,15 @@ def expand(starts: Tensor, lengths: Tensor, width: int, step: int = 1) -> Tensor
 
     `starts`, `lengths` `[..., N]` int32. Entries past the end are `BEYOND`; what does not fit is left out.
     """
+    if runs_triton(starts):
+        from nl_tasks.kernels.triton_expand import expand_triton
+
+        return expand_triton(starts, lengths, width, step)
+    return expand_torch(starts, lengths, width, step)
+
+
+def expand_torch(starts: Tensor, lengths: Tensor, width: int, step: int) -> Tensor:
+    """`expand` in plain torch."""
     end = lengths.cumsum(-1, dtype=torch.int32)
     place = torch.arange(width, dtype=torch.int32, device=starts.device).expand(*starts.shape[:-1], width)
     which = torch.searchsorted(end, place.contiguous(), right=True).clamp(max=starts.shape[-1] - 1)

@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
+from nl_tasks.kernels.band_split import BLOCK, HALF, band_split
 from nl_tasks.kernels.compact import count_below, expand
 from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.fa4 import flash_attention, runs_fa4
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
 
-BLOCK, HALF = 128, 64  # of FlashAttention-4, and of the plan
 _SHORTEST = 256  # tokens: for fewer a second kernel is not worth its start, and a call of one came out wrong
 
 
@@ -48,23 +48,8 @@ def split_bands(plan: VerticalSlashPlan) -> tuple[Tensor, Tensor, tuple[Tensor, 
     Returns counts `[B, H, R]` and lists `[B, H, R, n]` int32 of key blocks for each 128 rows, and starts and ends
     `[B, H, 2, 2 N]` of the rest, relative to the first row of the 64 of either half.
     """
-    valid = torch.arange(plan.starts.shape[2], device=plan.device) < plan.bands[..., None]
-    starts, ends = plan.starts, torch.where(valid, plan.ends, plan.starts)
-    # The later half's bands lie 64 further: both halves see what is left of a band without its first 64 keys.
-    low = -(-(starts + HALF) // BLOCK)
-    high = (ends // BLOCK).clamp(max=0)
-    count = (high - low).clamp(min=0)
-    own = torch.arange(-(-plan.queries // BLOCK), device=plan.device, dtype=torch.int32) + plan.offset // BLOCK
-    columns = -(-plan.keys // BLOCK)
-    back = expand((1 - high).flip(-1), count.flip(-1), columns)  # blocks back from a row's own, of which it sees a part
-    counts = count_below(back, own + 1)
-    lists = own[:, None] - back[:, :, None]
-
-    some = (count > 0)[:, :, None]
-    shift = torch.arange(0, BLOCK, HALF, device=plan.device, dtype=torch.int32)[:, None]
-    starts, ends = starts[:, :, None], ends[:, :, None]
-    first_end = torch.where(some, (low * BLOCK)[:, :, None] - shift, ends)
-    second_start = torch.where(some, (high * BLOCK)[:, :, None] - shift, ends)
-    starts = torch.stack(torch.broadcast_tensors(starts, second_start), -1).flatten(3)
-    ends = torch.stack(torch.broadcast_tensors(first_end, ends), -1).flatten(3)
-    return counts, lists, (starts, ends)
+    back, lengths, starts, ends = band_split(plan.starts, plan.ends, plan.bands)
+    back = expand(back, lengths, -(-plan.keys // BLOCK))  # blocks back from a row's own, of which it sees a part
+    first = plan.offset // BLOCK
+    own = torch.arange(first, first - (-plan.queries // BLOCK), device=plan.device, dtype=torch.int32)
+    return count_below(back, own + 1), own[:, None] - back[:, :, None], (starts, ends)

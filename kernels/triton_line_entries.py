@@ -22,19 +22,15 @@ def line_entries_triton(band_rank: Tensor, column_rank: Tensor, verticals: Tenso
 
 
 @triton.jit
-def _count(
-    band_rank, column_rank, verticals, slashes, parts, keys,
-    ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr,
-):  # fmt: skip
-    """Entries in the columns and relative places of WIDTH residues modulo ROWS.
+def residue_entries(
+    band_rank, column_rank, vertical, slash, which, keys, ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr
+):
+    """Entries of head `which` in the columns and relative places of the program's WIDTH residues modulo ROWS.
 
     A block m before a column's last block sees it at the place residue - ROWS * m: with the blocks that see it, a
     column's pairs in bands are a running sum over m.
     """
-    plan, which = tl.program_id(1), tl.program_id(2).to(tl.int64)
     residue = tl.program_id(0) * WIDTH + tl.arange(0, WIDTH)[None, :]
-    limit_at = plan * tl.num_programs(2) + which
-    vertical, slash = tl.load(verticals + limit_at), tl.load(slashes + limit_at)
     band_rank += which * (keys + ROWS)
     column_rank += which * keys
     blocks = tl.cdiv(keys, ROWS)
@@ -59,5 +55,16 @@ def _count(
         alone = tl.where(kept, keys - column - in_bands, 0)
         entries += tl.sum((covered * rows + alone).to(tl.int64), 0)[None, :]
         before += tl.sum(covered, 0)[None, :]
-    total = tl.sum(tl.sum(entries, 1), 0)
+    return tl.sum(tl.sum(entries, 1), 0)
+
+
+@triton.jit
+def _count(
+    band_rank, column_rank, verticals, slashes, parts, keys,
+    ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    plan, which = tl.program_id(1), tl.program_id(2).to(tl.int64)
+    limit_at = plan * tl.num_programs(2) + which
+    vertical, slash = tl.load(verticals + limit_at), tl.load(slashes + limit_at)
+    total = residue_entries(band_rank, column_rank, vertical, slash, which, keys, ROWS, STEP, WIDTH)
     tl.store(parts + (tl.program_id(0) * tl.num_programs(1) + plan) * tl.num_programs(2) + which, total)

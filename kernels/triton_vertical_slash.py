@@ -10,7 +10,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from nl_tasks.kernels.band_index import RUN, BandIndex
+from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.band_runs import RUN
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
 from nl_tasks.kernels.triton_block_sparse import describable, described

@@ -27,7 +27,7 @@ from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, Plan, causal_entries
 from nl_tasks.kernels.provider import usable_providers
 from nl_tasks.sparse_backends import Backend, VerticalSlash, parse_backend
-from nl_tasks.sparse_backends.lines import PREFIX, RECENT, LineScores, ranked
+from nl_tasks.sparse_backends.lines import LineScores
 
 HEADS, KV_HEADS, DIM = 32, 8, 128
 LENGTHS = tuple(1024 * n for n in (2, 4, 8, 16, 32, 64, 128, 256))
@@ -173,7 +173,7 @@ def head_by_head(backend: VerticalSlash, q: Tensor, k: Tensor, v: Tensor, size: 
         own = slice(head, head + 1), slice(head // group, head // group + 1)
         mine, keys, values = q[:, own[0]], k[:, own[1]], v[:, own[1]]
         columns, diagonals = line_sums_torch(mine[:, :, -rows:], keys, scale=scale)
-        lines = LineScores(q.shape[2], ranked(columns, PREFIX), columns, ranked(diagonals, RECENT), diagonals)
+        lines = LineScores.ranked(q.shape[2], columns, diagonals)
         out[:, own[0]] = attention(mine, keys, values, lines.plan(size, size), scale=scale, provider="triton")[0]
     return out
 

@@ -10,7 +10,7 @@ from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
 from nl_tasks.sparse_backends.registry import register
-from nl_tasks.sparse_backends.search import search_float, search_int
+from nl_tasks.sparse_backends.search import search_float
 
 SMALLEST = 512  # columns and diagonals of a head, as long as the asked sparsity allows them
 
@@ -50,22 +50,20 @@ class FlexPrefill(Backend):
         """Count lines until they cover alpha, with alpha given or solved for."""
         keys = k.shape[2]
         lines = LineScores.of(q, k, scale, self.window)
-        columns, diagonals = (mass.double().cumsum(-1) for mass in (lines.column_mass, lines.diagonal_mass))
-
-        def sizes(alpha: Tensor, least: Tensor | int) -> tuple[Tensor, Tensor]:
-            return tuple(needed(mass, alpha).clamp(min=least) for mass in (columns, diagonals))  # type: ignore
-
+        mass = lines.mass.double().cumsum(-1)
         if self.sparsity is None:
             alpha = torch.full((1, len(q)), self.alpha or 0.0, dtype=torch.float64, device=q.device)
-            verticals, slashes = sizes(alpha, self.min_budget or 4)
-            return lines.plan(verticals[0], slashes[0])
-        target, rows = self.target(q.shape[2], keys) * q.shape[1], len(q)
-        least = min(SMALLEST, keys)
-        fewest = search_int(lambda n: lines.entries(n, n).sum(2), target, 4, least, rows, q.device)
-        alpha = search_float(lambda a: lines.entries(*sizes(a, least)).sum(2), target, 0.0, 1.0, rows, q.device)
-        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None], least)).sum(2).movedim(0, 1) > target  # [B, 1]
-        fewest = fewest[:, None]
-        verticals, slashes = (torch.where(too_many, fewest, size[0]) for size in sizes(alpha[None], least))
+            verticals, slashes = needed(mass, alpha).clamp(min=self.min_budget or 4)[:, 0]
+            return lines.plan(verticals, slashes)
+        target, least = self.target(q.shape[2], keys) * q.shape[1], min(SMALLEST, keys)
+
+        def sizes(alpha: Tensor) -> Tensor:
+            return needed(mass, alpha).clamp(min=least)
+
+        fewest = lines.nearest(target, least)
+        alpha = search_float(lambda a: lines.entries(*sizes(a)).sum(2), target, 0.0, 1.0, len(q), q.device)
+        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None])).sum(2).movedim(0, 1) > target  # [B, 1]
+        verticals, slashes = torch.where(too_many, fewest[:, None], sizes(alpha[None])[:, 0])
         return lines.plan(verticals, slashes)
 
     def floor(self, queries: int, keys: int) -> int:
@@ -78,12 +76,12 @@ class FlexPrefill(Backend):
 
 
 def needed(cumulative: Tensor, alpha: Tensor) -> Tensor:
-    """Count the leading entries of `cumulative` `[B, H, S]` it takes to reach each row's `alpha` `[n, B]` of its last.
+    """Count the leading entries of `cumulative` `[2, B, H, S]` it takes to reach `alpha` of the last.
 
-    `[n, B, H]`; none for alpha 0, all for alpha 1.
+    `[2, n, B, H]`; `alpha` `[n, B]` are each row's own: none for 0, all for 1.
     """
     size = cumulative.shape[-1]
-    reached = cumulative[..., -1:] * alpha.mT[:, None]  # [B, H, n]
-    found = (torch.searchsorted(cumulative, reached) + 1).movedim(-1, 0)
+    reached = cumulative[..., -1:] * alpha.mT[:, None]  # [2, B, H, n]
+    found = (torch.searchsorted(cumulative, reached) + 1).movedim(-1, 1)
     share = alpha[:, :, None]
     return torch.where(share <= 0, 0, torch.where(share >= 1, size, found)).clamp(max=size)

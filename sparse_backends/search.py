@@ -12,24 +12,6 @@ def ways_of(device: torch.device) -> int:
     return 2 if device.type == "cpu" else 16
 
 
-def search_int(
-    entries: Callable[[Tensor], Tensor], target: float, low: int, high: int, rows: int, device: torch.device
-) -> Tensor:
-    """Return for each row the k in `low..high` whose `entries(k)` is nearest to `target`, the lower if tied, `[B]`.
-
-    `entries` maps `[n, B]` int64 to `[n, B]` numbers, each row's own, that do not decrease with k.
-    """
-    ways = ways_of(device)
-    steps = torch.arange(1, ways, device=device)[:, None]
-    first, last = (torch.full((rows,), bound, dtype=torch.int64, device=device) for bound in (low, max(low, high)))
-    length = max(0, high - low)
-    while length > 1:
-        tried = first + (last - first) * steps // ways
-        first, last = _narrowed(entries(tried) <= target, tried, first, last)
-        length = -(-length // ways)
-    return _nearer(entries(torch.stack([first, last])), target, first, last)
-
-
 def search_float(
     entries: Callable[[Tensor], Tensor], target: float, low: float, high: float, rows: int, device: torch.device
 ) -> Tensor:

@@ -10,7 +10,6 @@ from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
 from nl_tasks.sparse_backends.registry import register
-from nl_tasks.sparse_backends.search import search_int
 
 
 @register
@@ -50,8 +49,8 @@ class VerticalSlash(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
             return lines.plan(self.verticals or 0, self.slashes or 0, most=self.verticals)
-        target, (rows, heads) = self.target(q.shape[2], k.shape[2]), q.shape[:2]
-        size = search_int(lambda n: lines.entries(n, n).sum(2), target * heads, 4, k.shape[2], rows, q.device)
+        target = self.target(q.shape[2], k.shape[2])
+        size = lines.nearest(target * q.shape[1], k.shape[2])
         # The n last columns of a prompt alone hold n (n + 1) / 2 entries.
         most = math.isqrt(2 * target) + 2 if q.shape[2] == k.shape[2] else None
         return lines.plan(size, size, most)

@@ -5,9 +5,12 @@ import torch
 
 from nl_tasks.kernels.antidiagonals import block_mass
 from nl_tasks.kernels.attention_mass import attention_mass, attention_mass_torch
+from nl_tasks.kernels.band_rank import band_rank, band_rank_torch
 from nl_tasks.kernels.block_means import block_means, block_means_torch
 from nl_tasks.kernels.compact import compact, compact_torch
 from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
+from nl_tasks.kernels.line_lists import line_lists, line_lists_torch
+from nl_tasks.kernels.line_search import nearest_size, nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums, line_sums_torch
 from nl_tasks.sparse_backends import parse_backend
 
@@ -37,6 +40,51 @@ def test_line_entries(keys):
     sizes = (torch.randint(0, keys + 1, (5, 2, 3), device=DEVICE, dtype=torch.int32) for _ in range(2))
     tables = (band_rank, column_rank, *sizes)
     assert torch.equal(line_entries(*tables, keys), line_entries_torch(*tables, keys))
+
+
+LINE_KEYS = [1, 63, 64, 65, 1000, 5000]
+
+
+def line_ranks(keys):
+    """Random orders of diagonals and of columns."""
+    torch.manual_seed(0)
+    diagonals, columns = torch.rand(2, 2, 3, keys, device=DEVICE).argsort(-1).int()
+    return diagonals, columns
+
+
+@pytest.mark.parametrize("keys", LINE_KEYS)
+def test_band_rank(keys):
+    diagonals, _ = line_ranks(keys)
+    assert torch.equal(band_rank(diagonals), band_rank_torch(diagonals))
+
+
+@pytest.mark.parametrize("keys", LINE_KEYS)
+def test_line_lists(keys):
+    diagonals, columns = line_ranks(keys)
+    sizes = torch.randint(0, keys + 1, (2, 2, 3), device=DEVICE, dtype=torch.int32)
+    sizes[:, 0, 0], sizes[:, 1, 1] = 0, keys  # none, all
+    given = band_rank_torch(diagonals), columns, *sizes, keys
+    found, expected = vars(line_lists(*given)), vars(line_lists_torch(*given))
+    for name, wanted in expected.items():
+        assert torch.equal(found[name], wanted), name
+
+
+@pytest.mark.parametrize("share", [0.001, 0.2, 0.9, 1.0])
+@pytest.mark.parametrize("keys", LINE_KEYS)
+def test_nearest_size(keys, share):
+    diagonals, columns = line_ranks(keys)
+    given = band_rank_torch(diagonals), columns, int(share * 3 * keys * (keys + 1) / 2)
+    for high in (4, min(40, keys), keys):
+        assert torch.equal(
+            nearest_size(*given, 4, high, 64, keys), nearest_size_torch(*given, 4, max(4, high), 64, keys)
+        )
+
+
+def test_nearest_size_beyond_32_bits():
+    """Counts and target of a long row with several heads."""
+    diagonals, columns = line_ranks(70_000)
+    given = band_rank_torch(diagonals), columns, 5 * 10**9, 4, 70_000, 64
+    assert torch.equal(nearest_size(*given, 70_000), nearest_size_torch(*given, 70_000))
 
 
 @pytest.mark.parametrize("block", [16, 128])

@@ -10,19 +10,28 @@ from nl_tasks.kernels.antidiagonals import softmax_blocks
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.attention_mass import attention_mass_torch
 from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.band_rank import band_rank_torch
+from nl_tasks.kernels.band_split import band_split_torch
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
-from nl_tasks.kernels.compact import compact_torch
+from nl_tasks.kernels.compact import compact_torch, expand_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_lists import line_lists_torch
+from nl_tasks.kernels.line_search import nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
+from nl_tasks.kernels.triton_band_rank import band_rank_triton
+from nl_tasks.kernels.triton_band_split import band_split_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_compact import compact_triton
+from nl_tasks.kernels.triton_expand import expand_triton
 from nl_tasks.kernels.triton_line_entries import line_entries_triton
+from nl_tasks.kernels.triton_line_lists import line_lists_triton
+from nl_tasks.kernels.triton_line_search import nearest_size_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
 from nl_tasks.kernels.triton_softmax_blocks import softmax_blocks_triton
@@ -175,6 +184,44 @@ def test_line_entries_are_those_of_plans(keys, queries):
         assert torch.equal(line_entries_torch(*ranks, sizes, sizes, queries)[0], plan.computed())
 
 
+KEYS = [1, 63, 64, 65, 1000]
+
+
+def line_ranks(batch, heads, keys):
+    """Random orders of diagonals and of columns."""
+    diagonals, columns = torch.rand(2, batch, heads, keys).argsort(-1).int()
+    return diagonals, columns
+
+
+@pytest.mark.parametrize("keys", KEYS)
+def test_band_rank(keys):
+    diagonals, _ = line_ranks(2, 3, keys)
+    assert torch.equal(band_rank_triton(diagonals), band_rank_torch(diagonals))
+
+
+@pytest.mark.parametrize("keys", [*KEYS, 3000])  # more than a piece
+def test_line_lists(keys):
+    diagonals, columns = line_ranks(2, 3, keys)
+    sizes = torch.randint(0, keys + 1, (2, 2, 3), dtype=torch.int32)
+    sizes[:, 0, 0], sizes[:, 1, 1] = 0, keys  # none, all
+    given = band_rank_torch(diagonals), columns, *sizes
+    expected = line_lists_torch(*given, keys)
+    found = line_lists_triton(*given, keys)
+    assert len(found) == len(vars(expected))
+    for x, wanted in zip(found, vars(expected).values()):
+        assert torch.equal(x, wanted)
+
+
+@pytest.mark.parametrize(
+    "heads,keys,high,share",
+    [(2, 1, 4, 1.0), (1, 63, 63, 0.001), (2, 64, 40, 0.9), (1, 65, 65, 1.0), (1, 1000, 1000, 0.2)],
+)
+def test_nearest_size(heads, keys, high, share):
+    diagonals, columns = line_ranks(2, heads, keys)
+    given = band_rank_torch(diagonals), columns, int(share * heads * keys * (keys + 1) / 2), 4, high, 64
+    assert torch.equal(nearest_size_triton(*given), nearest_size_torch(*given, keys))
+
+
 @pytest.mark.parametrize("block", [16, 128])
 def test_block_means(block):
     x = torch.randn(2, 200, 3, 24).transpose(1, 2)
@@ -219,6 +266,61 @@ def test_compact():
     kept = torch.rand(2, 3, 3000) < torch.tensor([0.0, 0.1, 1.0])[:, None]
     for found, expected in zip(compact_triton(kept, 3000, 9), compact_torch(kept, 3000, 9)):
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("longest,width,step", [(1, 1, 1), (5, 700, 1), (40, 700, 64), (33, 20, 1)])
+def test_expand(longest, width, step):
+    starts = torch.randint(-500, 500, (2, 3, longest), dtype=torch.int32)
+    lengths = torch.randint(0, 30, (2, 3, longest), dtype=torch.int32)
+    lengths *= torch.rand(lengths.shape) < torch.tensor([0.0, 0.3, 1.0])[:, None]
+    found = expand_triton(starts, lengths, width, step)
+    assert torch.equal(found, expand_torch(starts, lengths, width, step))
+
+
+def many_bands(queries, keys, block, gap):
+    """A plan of heads with no band, with some and with many, most places of bands drawn at random."""
+    plan, longest = line_plan(2, 3, queries, keys, block), keys // gap + 2
+    edges = torch.rand(2, 3, keys + block).argsort(-1)[..., : 2 * longest].sort(-1).values.int() - keys
+    edges = torch.nn.functional.pad(edges, (0, 2 * longest - edges.shape[-1]))
+    bands = torch.tensor([0, longest // 2, longest]).clamp(max=(keys + block) // 2).expand(2, 3).int()
+    starts, ends = (torch.where(torch.arange(longest) < bands[..., None], edges[..., i::2], 0) for i in (0, 1))
+    return VerticalSlashPlan(queries, keys, block, plan.columns, plan.column_counts * (bands > 0), starts, ends, bands)
+
+
+@pytest.mark.parametrize("gap", [3, 20, 150])
+@pytest.mark.parametrize(
+    "queries,keys,block,rows",
+    [
+        (1, 1, 64, 64),
+        (200, 200, 64, 64),
+        (65, 130, 64, 128),
+        (100, 203, 1, 32),
+        (150, 150, 128, 32),
+        (99, 3400, 64, 64),
+    ],
+)
+def test_band_index(queries, keys, block, rows, gap, monkeypatch):
+    plan = many_bands(queries, keys, block, gap)
+    found = BandIndex.of(plan, rows)
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    expected = BandIndex.of(plan, rows)
+    for name in ("runs", "rest", "spans", "bands"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+
+
+@pytest.mark.parametrize("gap", [3, 100])
+@pytest.mark.parametrize("queries,keys", [(300, 300), (100, 228), (1, 129), (40, 1000)])
+def test_band_split(queries, keys, gap, monkeypatch):
+    """And the index of what is left, of which two frames take turns."""
+    plan = many_bands(queries, keys, 64, gap)
+    parts = band_split_torch(plan.starts, plan.ends, plan.bands)
+    for found, expected in zip(band_split_triton(plan.starts, plan.ends, plan.bands), parts):
+        assert torch.equal(found, expected)
+    found = BandIndex.of(plan, 64, parts[2:])
+    monkeypatch.setenv("TRITON_INTERPRET", "0")
+    expected = BandIndex.of(plan, 64, parts[2:])
+    for name in ("runs", "rest", "spans", "bands"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
 
 
 @pytest.mark.parametrize(
