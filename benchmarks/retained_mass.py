@@ -109,6 +109,8 @@ def main() -> int:
     parser.add_argument("--sparsity", type=float, nargs="+", default=[0.9, 0.5])
     parser.add_argument("--phase", nargs="+", choices=list(GROUPS), default=list(GROUPS))
     given = parser.parse_args()
+    if given.step < 1 or not all(0 <= sparsity < 1 for sparsity in given.sparsity):
+        parser.error(f"step={given.step}, sparsity={given.sparsity}: out of range: step >= 1, 0 <= sparsity < 1")
     folder = model_folder(given.model)
     sample = get_task("story_retrieval", num_queries=2).sample(
         seed=43, index=0, length=given.length, tokenizer=load_tokenizer(folder)
