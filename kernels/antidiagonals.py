@@ -13,8 +13,18 @@ def block_mass(q: Tensor, k: Tensor, *, scale: float, block: int, stride: int) -
 
     Groups of `stride` rows (queries from the first row, keys from position 0, missing ones zeros): the score of two
     groups is the mean of the scaled products of query i with key stride - 1 - i; softmax over the key groups that start
-    no later than the query group ends; summed over the groups of both blocks.
+    no later than the query group ends; summed over the groups of both blocks. Both sizes are powers of 2. On a GPU no
+    scores are stored; elsewhere those of some rows of a head at a time.
     """
+    if runs_triton(q):
+        from nl_tasks.kernels.triton_antidiagonals import block_mass_triton
+
+        return block_mass_triton(q, k, scale=scale, block=block, stride=stride)
+    return block_mass_torch(q, k, scale=scale, block=block, stride=stride)
+
+
+def block_mass_torch(q: Tensor, k: Tensor, *, scale: float, block: int, stride: int) -> Tensor:
+    """`block_mass` in plain torch."""
     batch, heads, queries, _ = q.shape
     keys, per, shared = k.shape[2], block // stride, heads // k.shape[1]
     # Queries forward and keys backward, side by side: one product sums along an antidiagonal.
@@ -26,7 +36,6 @@ def block_mass(q: Tensor, k: Tensor, *, scale: float, block: int, stride: int) -
     upto = torch.where(real, last.clamp(max=keys - 1) // stride, -1).int()  # last key group that a query group sees
     mass = q.new_empty(batch, heads, rows // per, columns // per, dtype=torch.float32)
     step = per * max(1, scratch_bytes(q.device) // (columns * per * 4))
-    fused = runs_triton(q)
     for start in range(0, rows, step):
         stop = min(start + step, rows)
         final = (min(stop * stride, queries) - 1 + keys - queries) // stride + 1
@@ -36,12 +45,7 @@ def block_mass(q: Tensor, k: Tensor, *, scale: float, block: int, stride: int) -
             for h in range(heads):
                 scores = wide_product(left[b, h, start:stop], right[b, h // shared, :width].T)
                 out = mass[b, h, start // per : stop // per, : width // per]
-                if fused:
-                    from nl_tasks.kernels.triton_softmax_blocks import softmax_blocks_triton
-
-                    softmax_blocks_triton(scores, upto[start:stop], out, per, scale / stride)
-                else:
-                    out.copy_(softmax_blocks(scores, upto[start:stop], per, scale / stride))
+                out.copy_(softmax_blocks(scores, upto[start:stop], per, scale / stride))
     return mass
 
 

@@ -57,8 +57,8 @@ class XAttention(Backend):
         total = mass.sum(-1, keepdim=True)
         # The mass held before each block in turn: a block is kept while that is below the threshold.
         sure = (mass * forced).sum(-1, keepdim=True)
-        before = (sure + pad(order.values.clamp(min=0).cumsum(-1), (1, -1))) / total
         free = order.values >= 0
+        before = pad(order.values.clamp_(min=0).cumsum(-1), (1, -1)).add_(sure).div_(total)
         threshold = torch.full((len(q),), self.threshold or 0.0, device=q.device)
         if self.sparsity is not None:
             base = self.floor(q.shape[2], k.shape[2]) * q.shape[1]
