@@ -1,5 +1,7 @@
 """How many columns and diagonals come nearest to a number of entries, for each row of a batch."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -26,14 +28,25 @@ def nearest_size(
 def nearest_size_torch(
     band_rank: Tensor, column_rank: Tensor, target: int, low: int, high: int, slashes: int, queries: int
 ) -> Tensor:
-    """`nearest_size` in plain torch: halve the range until its ends are neighbours."""
+    """`nearest_size` in plain torch."""
     shape = column_rank.shape[:2]
 
     def entries(k: Tensor) -> Tensor:  # of sizes [n, B]
         sizes = k[:, :, None].expand(-1, *shape)
         return line_entries_torch(band_rank, column_rank, sizes, sizes.clamp(min=slashes), queries).sum(2)
 
-    first, last = (torch.full(shape[:1], bound, dtype=torch.int32, device=band_rank.device) for bound in (low, high))
+    return nearest_step(entries, target, low, high, shape[0], band_rank.device).int()
+
+
+def nearest_step(
+    entries: Callable[[Tensor], Tensor], target: int, low: int, high: int, rows: int, device: torch.device
+) -> Tensor:
+    """Return for each row the step in `low..high` with nearest to `target` entries, the lower if tied, `[B]` int64.
+
+    `entries` maps `[n, B]` to `[n, B]`, each row's own, that do not decrease. The range is halved until its ends are
+    neighbours.
+    """
+    first, last = (torch.full((rows,), bound, device=device) for bound in (low, high))
     for _ in range((high - low - 1).bit_length()):
         tried = (first + last) // 2
         fits = entries(tried[None])[0] <= target

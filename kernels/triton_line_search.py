@@ -20,9 +20,7 @@ def nearest_size_triton(
 ) -> Tensor:
     """`nearest_size` where queries and keys are as many."""
     batch, heads, keys = column_rank.shape
-    rounds, length = 1, high - low
-    while length > SIZES - 1:
-        rounds, length = rounds + 1, -(-length // (SIZES - 1))
+    rounds = rounds_of(high - low)
     found = torch.zeros(rounds, batch, SIZES, dtype=torch.int64, device=column_rank.device)
     sizes = torch.empty(batch, dtype=torch.int32, device=column_rank.device)
     band_rank, column_rank = band_rank.contiguous(), column_rank.contiguous()
@@ -33,6 +31,14 @@ def nearest_size_triton(
         )  # fmt: skip
     _pick[(batch,)](found, sizes, rounds, target, low, high, SIZES=SIZES, num_warps=1)
     return sizes
+
+
+def rounds_of(length: int) -> int:
+    """Rounds after which the ends of a range of this length are neighbours."""
+    rounds = 1
+    while length > SIZES - 1:
+        rounds, length = rounds + 1, -(-length // (SIZES - 1))
+    return rounds
 
 
 @triton.jit
@@ -57,6 +63,20 @@ def _narrowed(found, done, target, low, high, batch, row, SIZES: tl.constexpr):
     return first, last, below, above
 
 
+@triton.jit
+def size_to_try(found, done, target, low, high, batch, row, tried, SIZES: tl.constexpr):
+    """The size that comes `tried`-th in the round after `done` rounds."""
+    first, last, _, _ = _narrowed(found, done, target, low, high, batch, row, SIZES)
+    return first + (last - first) * tried // (SIZES - 1)
+
+
+@triton.jit
+def nearest_tried(found, rounds, target, low, high, batch, row, SIZES: tl.constexpr):
+    """The nearest size, once all rounds are done."""
+    first, last, below, above = _narrowed(found, rounds, target, low, high, batch, row, SIZES)
+    return tl.where(tl.abs(below - target) <= tl.abs(above - target), first, last)
+
+
 @triton.jit(do_not_specialize=["done", "target", "low", "high", "slashes", "heads", "batch"])
 def _round(
     band_rank, column_rank, found, done, target, low, high, slashes, keys, heads, batch,
@@ -65,8 +85,7 @@ def _round(
     """Count what one head's plan of one size computes in WIDTH residues."""
     tried, which = tl.program_id(1), tl.program_id(2).to(tl.int64)
     row = which // heads
-    first, last, _, _ = _narrowed(found, done, target, low, high, batch, row, SIZES)
-    size = (first + (last - first) * tried // (SIZES - 1)).to(tl.int32)
+    size = size_to_try(found, done, target, low, high, batch, row, tried, SIZES).to(tl.int32)
     entries = residue_entries(band_rank, column_rank, size, tl.maximum(size, slashes), which, keys, ROWS, STEP, WIDTH)
     tl.atomic_add(found + (done * batch + row) * SIZES + tried, entries)
 
@@ -74,6 +93,5 @@ def _round(
 @triton.jit(do_not_specialize=["rounds", "target", "low", "high"])
 def _pick(found, sizes, rounds, target, low, high, SIZES: tl.constexpr):
     row = tl.program_id(0)
-    first, last, below, above = _narrowed(found, rounds, target, low, high, tl.num_programs(0), row, SIZES)
-    nearer = tl.where(tl.abs(below - target) <= tl.abs(above - target), first, last)
-    tl.store(sizes + row, nearer.to(tl.int32))
+    nearest = nearest_tried(found, rounds, target, low, high, tl.num_programs(0), row, SIZES)
+    tl.store(sizes + row, nearest.to(tl.int32))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nl_tasks.kernels.alpha_search import needed
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
 from nl_tasks.sparse_backends.registry import register
-from nl_tasks.sparse_backends.search import search_float
 
 SMALLEST = 512  # columns and diagonals of a head, as long as the asked sparsity allows them
 
@@ -54,16 +54,9 @@ class FlexPrefill(Backend):
         if self.sparsity is None:
             alpha = torch.full((1, len(q)), self.alpha or 0.0, dtype=torch.float64, device=q.device)
             verticals, slashes = needed(mass, alpha).clamp(min=self.min_budget or 4)[:, 0]
-            return lines.plan(verticals, slashes)
-        target, least = self.target(q.shape[2], keys) * q.shape[1], min(SMALLEST, keys)
-
-        def sizes(alpha: Tensor) -> Tensor:
-            return needed(mass, alpha).clamp(min=least)
-
-        fewest = lines.nearest(target, least)
-        alpha = search_float(lambda a: lines.entries(*sizes(a)).sum(2), target, 0.0, 1.0, len(q), q.device)
-        too_many = lines.entries(*sizes(torch.zeros_like(alpha)[None])).sum(2).movedim(0, 1) > target  # [B, 1]
-        verticals, slashes = torch.where(too_many, fewest[:, None], sizes(alpha[None])[:, 0])
+        else:
+            target = self.target(q.shape[2], keys) * q.shape[1]
+            verticals, slashes = lines.covering(mass, target, min(SMALLEST, keys))
         return lines.plan(verticals, slashes)
 
     def floor(self, queries: int, keys: int) -> int:
@@ -73,15 +66,3 @@ class FlexPrefill(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """The attention of the last queries."""
         return min(self.window, queries) * keys
-
-
-def needed(cumulative: Tensor, alpha: Tensor) -> Tensor:
-    """Count the leading entries of `cumulative` `[2, B, H, S]` it takes to reach `alpha` of the last.
-
-    `[2, n, B, H]`; `alpha` `[n, B]` are each row's own: none for 0, all for 1.
-    """
-    size = cumulative.shape[-1]
-    reached = cumulative[..., -1:] * alpha.mT[:, None]  # [2, B, H, n]
-    found = (torch.searchsorted(cumulative, reached) + 1).movedim(-1, 1)
-    share = alpha[:, :, None]
-    return torch.where(share <= 0, 0, torch.where(share >= 1, size, found)).clamp(max=size)

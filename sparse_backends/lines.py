@@ -6,8 +6,9 @@ from functools import cached_property, lru_cache
 import torch
 from torch import Tensor
 
+from nl_tasks.kernels.alpha_search import covering_sizes
 from nl_tasks.kernels.band_rank import band_rank
-from nl_tasks.kernels.line_entries import ROWS, line_entries
+from nl_tasks.kernels.line_entries import ROWS
 from nl_tasks.kernels.line_lists import line_lists
 from nl_tasks.kernels.line_search import nearest_size
 from nl_tasks.kernels.line_sums import line_sums
@@ -64,9 +65,13 @@ class LineScores:
         """
         return nearest_size(*self._ranks, target, PREFIX, high, RECENT, self.queries)
 
-    def entries(self, verticals: Tensor, slashes: Tensor) -> Tensor:
-        """Count what plans of n sizes compute, `[n, B, Hq]` int64; sizes `[n, B, Hq]` as `plan` would bound them."""
-        return line_entries(*self._ranks, verticals, slashes, self.queries)
+    def covering(self, cumulative: Tensor, target: int, least: int) -> Tensor:
+        """Return the numbers of columns and diagonals that hold one share of `cumulative`, `[2, B, Hq]`.
+
+        The share, common to the heads of a row, is the one with nearest to `target` entries; at least `least` lines of
+        either, unless those are too many already. `cumulative` is `mass`, added up.
+        """
+        return covering_sizes(*self._ranks, cumulative, target, PREFIX, least, RECENT, self.queries)
 
     def plan(self, verticals: int | Tensor, slashes: int | Tensor, most: int | None = None) -> VerticalSlashPlan:
         """Keep each head's first `verticals` columns and `slashes` diagonals: numbers, or `[B]` or `[B, Hq]` of them.
