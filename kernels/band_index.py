@@ -19,9 +19,9 @@ class BandIndex:
 
     Places are relative to a frame's first position. `runs` lists where 64 keys in a row begin that every row of a frame
     sees through bands (causality aside), `rest` the other keys of its bands, one by one; both ascend and differ with
-    the `phases` frames that take turns, `[B, H, phases, n]`. `spans` `[B, H, tiles, 8]`: of a tile's lists, the first
+    the `phases` frames that take turns, `[B, H, phases, n]`. `spans` `[B, H, tiles, 7]`: of a tile's lists, the first
     run at or after key 0, the first that not all its rows see, the first that none sees; the same three of the rest;
-    the first column that not all rows see, the first that none sees. `bands` is the plan's band table as bytes.
+    the first column that none sees. `bands` is the plan's band table as bytes.
     """
 
     frame: int

@@ -10,7 +10,7 @@ from nl_tasks.kernels.plan import VerticalSlashPlan
 
 
 def band_spans(plan: VerticalSlashPlan, rows: int, frame: int, runs: Tensor, rest: Tensor) -> Tensor:
-    """Return the `spans` of `BandIndex`, `[B, H, tiles, 8]` int32: tiles of `rows` rows, a multiple of the phases.
+    """Return the `spans` of `BandIndex`, `[B, H, tiles, 7]` int32: tiles of `rows` rows, a multiple of the phases.
 
     `runs`, `rest` `[B, H, phases, n]` ascend.
     """
@@ -37,7 +37,6 @@ def band_spans_torch(plan: VerticalSlashPlan, rows: int, frame: int, runs: Tenso
         count_below(rest, -start),
         count_below(rest, lead + 1),
         count_below(rest, lead + rows),
-        count_below(columns, start + lead + 1),
         count_below(columns, start + lead + rows),
     ]
     return torch.stack(found, -1).transpose(2, 3).flatten(2, 3).contiguous()

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
+from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_split import BLOCK, HALF, band_split
+from nl_tasks.kernels.column_blocks import column_blocks
 from nl_tasks.kernels.compact import count_below, expand
 from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.fa4 import flash_attention, runs_fa4
@@ -29,7 +31,6 @@ def vertical_slash_fa4(
     """
     from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch
 
-    from nl_tasks.kernels.band_index import BandIndex
     from nl_tasks.kernels.triton_vertical_slash import choose_tile, walk
 
     counts, lists, intervals = split_bands(plan)
@@ -38,8 +39,8 @@ def vertical_slash_fa4(
     none = torch.zeros_like(counts)
     blocks = BlockSparseTensorsTorch(none, none[..., None], counts, lists, block_size=(BLOCK, BLOCK))
     begun = flash_attention(q, k, v, scale, block_sparse_tensors=blocks, pack_gqa=False)
-    tile = choose_tile(q)
-    return walk(q, k, v, plan, BandIndex.of(plan, HALF, intervals), tile, scale, begun)
+    index = BandIndex.of(plan, HALF, intervals)
+    return walk(q, k, v, plan, index, column_blocks(plan), choose_tile(q), scale, begun)
 
 
 def split_bands(plan: VerticalSlashPlan) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:

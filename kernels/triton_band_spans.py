@@ -17,7 +17,7 @@ def band_spans_triton(plan: VerticalSlashPlan, rows: int, frame: int, runs: Tens
     """`band_spans` for GPUs."""
     batch, heads, phases = runs.shape[:3]
     tiles = triton.cdiv(triton.cdiv(plan.queries, rows), phases) * phases
-    spans = torch.empty(batch, heads, tiles, 8, dtype=torch.int32, device=runs.device)
+    spans = torch.empty(batch, heads, tiles, 7, dtype=torch.int32, device=runs.device)
     sizes = runs.shape[3], rest.shape[3], plan.columns.shape[2]
     _spans[(triton.cdiv(tiles, TILES), 3, batch * heads)](
         runs, rest, plan.columns.contiguous(), plan.column_counts.contiguous(), spans, *sizes,
@@ -36,11 +36,11 @@ def _spans(
 ):  # fmt: skip
     kind, which = tl.program_id(1), tl.program_id(2).to(tl.int64)
     tile = tl.program_id(0) * TILES + tl.arange(0, TILES)[:, None]
-    bound = tl.arange(0, 4)[None, :]  # three of runs, three of the rest, two of columns
+    bound = tl.arange(0, 4)[None, :]  # three of runs, three of the rest, one of columns
     lead = tile * rows % frame
     start = tile * rows - lead + offset
     inside = (tile < tiles) & (bound < 3)
-    at = spans + (which * tiles + tile) * 8 + bound
+    at = spans + (which * tiles + tile) * 7 + bound
     phase = which * phases + tile % phases
     if kind == 0:
         limit = tl.where(bound == 0, -start, lead + tl.where(bound == 1, 2 - RUN, rows))
@@ -49,6 +49,7 @@ def _spans(
         limit = tl.where(bound == 0, -start, lead + tl.where(bound == 1, 1, rows))
         tl.store(at + 3, entries_below(rest + phase * rest_size, rest_size, limit, inside, rounds), mask=inside)
     else:
-        limit = start + lead + tl.where(bound == 0, 1, rows)
+        inside = inside & (bound == 0)
+        limit = tl.where(inside, start + lead + rows, 0)
         found = entries_below(columns + which * longest, tl.load(counts + which), limit, inside, rounds)
-        tl.store(at + 6, found, mask=inside & (bound < 2))
+        tl.store(at + 6, found, mask=inside)

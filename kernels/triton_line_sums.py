@@ -25,7 +25,9 @@ def line_sums_triton(q: Tensor, k: Tensor, *, scale: float) -> tuple[Tensor, Ten
     shape = {"DIM": dim, "WIDE": max(16, triton.next_power_of_2(dim)), "EXACT": q.dtype == torch.float32}
     sizes = (*q.stride()[:3], *k.stride()[:3], heads, group, rows, keys, scale * LOG2E)
     parts = q.new_empty(batch * heads, splits, tiles * TILE, dtype=torch.float32)
-    _row_lse[(splits, tiles, batch * heads)](q, k, parts, *sizes, SPLIT=SPLIT, TILE=TILE, **shape, num_warps=4)
+    _row_lse[(splits, tiles, batch * heads)](
+        q, k, parts, *sizes, SPLIT=SPLIT, TILE=TILE, **shape, num_warps=4, num_stages=2
+    )
     high = parts.amax(1)
     lse = high + (parts - high[:, None]).exp2().sum(1).log2()
 
@@ -34,7 +36,9 @@ def line_sums_triton(q: Tensor, k: Tensor, *, scale: float) -> tuple[Tensor, Ten
     bands = last - least + 1
     columns = q.new_zeros(batch * heads, tiles, keys, dtype=torch.float32)
     skewed = q.new_empty(batch * heads, bands, 2 * TILE, dtype=torch.float32)
-    _sums[(bands, batch * heads)](q, k, lse, columns, skewed, *sizes, last, TILE=TILE, **shape, num_warps=4)
+    _sums[(bands, batch * heads)](
+        q, k, lse, columns, skewed, *sizes, last, TILE=TILE, **shape, num_warps=2 if dim <= 128 else 4, num_stages=2
+    )
     total = q.new_zeros(batch * heads, (bands + 1) * TILE, dtype=torch.float32)
     total[:, :-TILE] += skewed[..., :TILE].flatten(1)
     total[:, TILE:] += skewed[..., TILE:].flatten(1)
@@ -43,13 +47,10 @@ def line_sums_triton(q: Tensor, k: Tensor, *, scale: float) -> tuple[Tensor, Ten
 
 
 @triton.jit
-def _tile_scores(q, k, row, key, rows, keys, dims, q_row, k_row, DIM: tl.constexpr, EXACT: tl.constexpr):
-    """Raw products `[rows, keys]` of a tile of queries and a tile of keys; zeros beyond either end."""
-    q_at = q + row[:, None].to(tl.int64) * q_row + dims[None, :]
-    k_at = k + key[:, None].to(tl.int64) * k_row + dims[None, :]
-    q_tile = tl.load(q_at, mask=(row < rows)[:, None] & (dims < DIM)[None, :], other=0.0)
-    k_tile = tl.load(k_at, mask=((key >= 0) & (key < keys))[:, None] & (dims < DIM)[None, :], other=0.0)
-    return product(q_tile, tl.trans(k_tile), EXACT)
+def _tile(x, place, count, dims, step, DIM: tl.constexpr):
+    """The rows `place` of x, `step` elements apart; zeros for those that are not among 0..count - 1."""
+    inside = ((place >= 0) & (place < count))[:, None] & (dims < DIM)[None, :]
+    return tl.load(x + place[:, None].to(tl.int64) * step + dims[None, :], mask=inside, other=0.0)
 
 
 @triton.jit
@@ -65,12 +66,13 @@ def _row_lse(
     row = tile * TILE + tl.arange(0, TILE)
     dims = tl.arange(0, WIDE)
     position = row + keys - rows
+    q_tile = _tile(q, row, rows, dims, q_row, DIM)
     high = tl.full([TILE], float("-inf"), tl.float32)
     total = tl.zeros([TILE], tl.float32)
     stop = tl.minimum(keys, tl.minimum((split + 1) * SPLIT, (tile + 1) * TILE + keys - rows))
     for start in range(split * SPLIT, stop, TILE):
         key = start + tl.arange(0, TILE)
-        scores = _tile_scores(q, k, row, key, rows, keys, dims, q_row, k_row, DIM, EXACT) * scale
+        scores = product(q_tile, tl.trans(_tile(k, key, keys, dims, k_row, DIM)), EXACT) * scale
         scores = tl.where((key[None, :] <= position[:, None]) & (key < keys)[None, :], scores, float("-inf"))
         new = tl.maximum(high, tl.max(scores, 1))
         finite = tl.where(new == float("-inf"), 0.0, new)
@@ -96,7 +98,8 @@ def _sums(
     seen = tl.zeros([TILE, TILE], tl.float32)
     for tile in range(0, tiles):
         row, key = tile * TILE + inside, (last - band + tile) * TILE + inside
-        scores = _tile_scores(q, k, row, key, rows, keys, dims, q_row, k_row, DIM, EXACT) * scale
+        q_tile, k_tile = _tile(q, row, rows, dims, q_row, DIM), _tile(k, key, keys, dims, k_row, DIM)
+        scores = product(q_tile, tl.trans(k_tile), EXACT) * scale
         of = tl.load(lse + which * tiles * TILE + row, mask=row < rows, other=0.0)
         real = (key >= 0) & (key < keys)
         allowed = (key[None, :] <= (row + keys - rows)[:, None]) & (row < rows)[:, None] & real[None, :]

@@ -49,10 +49,10 @@ class VerticalSlash(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
             return lines.plan(self.verticals or 0, self.slashes or 0, most=self.verticals)
-        target = self.target(q.shape[2], k.shape[2])
-        size = lines.nearest(target * q.shape[1], k.shape[2])
+        target, keys = self.target(q.shape[2], k.shape[2]), k.shape[2]
         # The n last columns of a prompt alone hold n (n + 1) / 2 entries.
-        most = math.isqrt(2 * target) + 2 if q.shape[2] == k.shape[2] else None
+        most = min(keys, math.isqrt(2 * target) + 2) if q.shape[2] == keys else keys
+        size = lines.nearest(target * q.shape[1], most)
         return lines.plan(size, size, most)
 
     def floor(self, queries: int, keys: int) -> int:

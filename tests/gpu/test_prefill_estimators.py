@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from nl_tasks.kernels.antidiagonals import block_mass
+from nl_tasks.kernels.alpha_search import STEPS, covering_sizes, covering_sizes_torch
+from nl_tasks.kernels.antidiagonals import block_mass, block_mass_torch
 from nl_tasks.kernels.attention_mass import attention_mass, attention_mass_torch
 from nl_tasks.kernels.band_rank import band_rank, band_rank_torch
 from nl_tasks.kernels.block_means import block_means, block_means_torch
@@ -87,6 +88,20 @@ def test_nearest_size_beyond_32_bits():
     assert torch.equal(nearest_size(*given, 70_000), nearest_size_torch(*given, 70_000))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 0.5, 0.7, 0.9, 0.999, 1.0])
+@pytest.mark.parametrize("keys", [1000, 5000])
+def test_covering_sizes(keys, share):
+    """Targets below and above the fewest lines of alpha = 0; near diagonals first."""
+    _, columns = line_ranks(keys)
+    diagonals = torch.arange(keys, device=DEVICE, dtype=torch.int32).expand(columns.shape)
+    mass = torch.rand(2, 2, 3, keys, dtype=torch.float64, device=DEVICE).pow(8).sort(-1, descending=True).values
+    mass[..., keys - keys // 5 :] = 0
+    given = band_rank_torch(diagonals), columns, mass.cumsum(-1), int(share * 3 * keys * (keys + 1) / 2)
+    for least in (70, 512):
+        found = covering_sizes(*given, 4, least, 64, keys)
+        assert torch.equal(found, covering_sizes_torch(*given, 4 - least, least, 64, STEPS, keys))
+
+
 @pytest.mark.parametrize("block", [16, 128])
 def test_block_means(block):
     x = made(2, 1000, 4, 128).transpose(1, 2)
@@ -109,11 +124,32 @@ def test_attention_mass(block, dim):
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_block_mass():
-    q, k = made(1, 4, 1000, 64), made(1, 2, 1300, 64)
-    found = block_mass(q, k, scale=0.3, block=128, stride=8)
-    expected = block_mass(q.cpu().float(), k.cpu().float(), scale=0.3, block=128, stride=8)
-    torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-3)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+@pytest.mark.parametrize(
+    "queries,keys,dim,block,stride",
+    [
+        (1000, 1300, 64, 128, 8),
+        (5000, 5000, 64, 128, 8),
+        (5000, 5000, 128, 128, 8),
+        (5000, 5000, 256, 64, 16),
+        (3001, 5003, 128, 32, 32),  # a group is a block, and both ends are within one
+        (2000, 2000, 80, 128, 1),
+        (1, 700, 128, 16, 4),
+    ],
+)
+def test_block_mass(queries, keys, dim, block, stride, dtype):
+    q, k = made(2, 4, queries, dim, dtype=dtype), made(2, 2, keys, dim, dtype=dtype)
+    given = {"scale": 0.3, "block": block, "stride": stride}
+    found = block_mass(q, k, **given)
+    torch.testing.assert_close(found, block_mass_torch(q, k, **given), atol=1e-4, rtol=1e-3)
+    assert torch.equal(found, block_mass(q, k, **given))  # to the bit
+
+
+def test_block_mass_of_rows_apart():
+    """Heads side by side in a row, as models hand them over."""
+    q, k = made(1, 4096, 4, 128).transpose(1, 2), made(1, 4096, 2, 128).transpose(1, 2)
+    given = {"scale": 0.1, "block": 128, "stride": 8}
+    torch.testing.assert_close(block_mass(q, k, **given), block_mass_torch(q, k, **given), atol=1e-4, rtol=1e-3)
 
 
 SPECS = [

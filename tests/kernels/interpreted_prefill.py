@@ -5,8 +5,10 @@ import os
 import pytest
 import torch
 
-from nl_tasks.kernels import triton_block_sparse, triton_support, triton_vertical_slash
-from nl_tasks.kernels.antidiagonals import softmax_blocks
+from nl_tasks.bench_head_by_head import AS_REFERENCE, head_by_head
+from nl_tasks.kernels import triton_antidiagonals, triton_block_sparse, triton_support, triton_vertical_slash
+from nl_tasks.kernels.alpha_search import STEPS, covering_sizes_torch
+from nl_tasks.kernels.antidiagonals import block_mass_torch
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.attention_mass import attention_mass_torch
 from nl_tasks.kernels.band_index import BandIndex
@@ -14,6 +16,7 @@ from nl_tasks.kernels.band_rank import band_rank_torch
 from nl_tasks.kernels.band_split import band_split_torch
 from nl_tasks.kernels.block_means import block_means_torch
 from nl_tasks.kernels.block_sparse import block_sparse_attention
+from nl_tasks.kernels.column_blocks import column_blocks, column_blocks_torch
 from nl_tasks.kernels.compact import compact_torch, expand_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.line_entries import line_entries_torch
@@ -22,11 +25,14 @@ from nl_tasks.kernels.line_search import nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
+from nl_tasks.kernels.triton_alpha_search import covering_sizes_triton
+from nl_tasks.kernels.triton_antidiagonals import block_mass_triton
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
 from nl_tasks.kernels.triton_band_rank import band_rank_triton
 from nl_tasks.kernels.triton_band_split import band_split_triton
 from nl_tasks.kernels.triton_block_means import block_means_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
+from nl_tasks.kernels.triton_column_blocks import column_blocks_triton
 from nl_tasks.kernels.triton_compact import compact_triton
 from nl_tasks.kernels.triton_expand import expand_triton
 from nl_tasks.kernels.triton_line_entries import line_entries_triton
@@ -34,7 +40,6 @@ from nl_tasks.kernels.triton_line_lists import line_lists_triton
 from nl_tasks.kernels.triton_line_search import nearest_size_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
-from nl_tasks.kernels.triton_softmax_blocks import softmax_blocks_triton
 from nl_tasks.kernels.triton_support import Tile
 from nl_tasks.kernels.triton_vertical_slash import vertical_slash_triton, walk
 from nl_tasks.sparse_backends import parse_backend
@@ -132,6 +137,15 @@ def test_vertical_slash(shape, block, rows, dtype):
     agree(vertical_slash_triton(q, k, v, plan, scale=0.3, tile=Tile(rows, 32, 4, 2, True)), q, k, v, plan)
 
 
+@pytest.mark.parametrize("tile", [AS_REFERENCE, None], ids=["as the reference", "own kernels"])
+def test_head_by_head_is_the_attention_of_all_heads_at_once(tile):
+    q, k, v = inputs(1, 4, 2, 200, 200, 16)
+    backend = parse_backend("vertical_slash:verticals=70,slashes=70,window=32")
+    plan = backend.plan(q, k, scale=0.25)
+    expected = reference_attention(q, k, v, plan, scale=0.25)[0]
+    torch.testing.assert_close(head_by_head(backend, q, k, v, 70, tile).double(), expected, atol=5e-6, rtol=1e-3)
+
+
 def test_negative_scale():
     q, k, v = inputs(1, 1, 1, 40, 40, 16)
     plan = block_plan(1, 1, 40, 40, 16, 16)
@@ -154,8 +168,41 @@ def test_bands_split_between_two_kernels(queries, keys):
     lists = torch.where(real, lists, 2**20).sort(-1).values
     taken = BlockPlan(queries, keys, 128, 128, torch.where(lists < 2**20, lists, 0).int(), counts)
     begun = block_sparse_attention(q, k, v, taken, scale=0.3)
-    found = walk(q, k, v, plan, BandIndex.of(plan, 64, intervals), Tile(64, 32, 4, 2), 0.3, begun)
+    index, columns = BandIndex.of(plan, 64, intervals), column_blocks(plan)
+    found = walk(q, k, v, plan, index, columns, Tile(64, 32, 4, 2), 0.3, begun)
     agree(found, q, k, v, plan)
+
+
+def many_columns(queries, keys, block):
+    """A plan of two heads, of which one keeps all columns and few bands, the other a third."""
+    columns = listed(torch.rand(1, 2, keys) < torch.tensor([0.3, 1.0])[:, None])
+    starts, ends = (torch.tensor([edges] * 2)[None].int() for edges in ([-400, -200, -30], [-395, -100, block]))
+    return VerticalSlashPlan(queries, keys, block, *columns, starts, ends, torch.tensor([[3, 1]]).int())
+
+
+COLUMN_SHAPES = [(700, 700, 64), (300, 500, 64), (70, 333, 128), (520, 520, 256), (1, 1, 64)]
+
+
+@pytest.mark.parametrize("queries,keys,block", COLUMN_SHAPES)
+def test_column_blocks(queries, keys, block):
+    plan = many_columns(queries, keys, block)
+    found, expected = column_blocks_triton(plan), column_blocks_torch(plan)
+    assert found.rows == expected.rows
+    for name in ("whole", "cut"):
+        counts = getattr(expected, f"{name}_counts")
+        assert torch.equal(getattr(found, f"{name}_counts"), counts)
+        lists, wanted = getattr(found, name), getattr(expected, name)
+        real = torch.arange(wanted.shape[-1]) < counts[..., None]
+        assert torch.equal(lists[real], wanted[real])
+    assert keys < 500 or int(expected.whole_counts.sum()) > 0
+
+
+def test_columns_by_blocks():
+    """Tiles that no mask touches, and those that bands or causality cut."""
+    q, k, v = inputs(1, 2, 1, 700, 700, 16)
+    plan = many_columns(700, 700, 64)
+    for descriptors in (False, True):
+        agree(vertical_slash_triton(q, k, v, plan, scale=0.3, tile=Tile(64, 32, 4, 2, descriptors)), q, k, v, plan)
 
 
 @pytest.mark.parametrize("rows,keys", [(1, 1), (13, 80), (70, 150), (130, 131)])
@@ -222,6 +269,36 @@ def test_nearest_size(heads, keys, high, share):
     assert torch.equal(nearest_size_triton(*given), nearest_size_torch(*given, keys))
 
 
+COVERING = {  # heads, keys, share of all entries, steps, columns that may be the answer
+    "one key": (1, 1, 1.0, 2**10, [1]),
+    "all plans alike": (1, 64, 0.9, 2**10, [4]),
+    "less than the least": (1, 200, 0.1, 2**10, [4]),
+    "some number of lines": (1, 77, 0.81, 2**10, range(5, 20)),
+    "alpha 0": (1, 200, None, 2**10, [20]),
+    "some alpha": (1, 200, 0.8, STEPS, range(21, 160)),
+    "alpha of two heads": (2, 77, 0.95, 2**10, range(21, 62)),
+    "alpha 1": (1, 200, 1.0, 2**10, [200]),
+}
+
+
+@pytest.mark.parametrize("heads,keys,share,steps,sizes", COVERING.values(), ids=COVERING)
+def test_covering_sizes(heads, keys, share, steps, sizes):
+    """Near diagonals first; attention falls steeply, that of the last fifth is 0; 20 lines of either for alpha 0."""
+    least, slashes = min(20, keys), min(10, keys)
+    diagonals, columns = torch.arange(keys).expand(2, heads, keys).int(), torch.rand(2, heads, keys).argsort(-1).int()
+    ranks = band_rank_torch(diagonals), columns
+    mass = torch.rand(2, 2, heads, keys, dtype=torch.float64).pow(8).sort(-1, descending=True).values
+    mass[..., keys - keys // 5 :] = 0
+    lowest = torch.full((1, 2, heads), least)
+    target = int(line_entries_torch(*ranks, lowest, lowest, keys)[0, 0].sum())
+    if share is not None:
+        target = int(share * heads * keys * (keys + 1) / 2)
+    given = *ranks, mass.cumsum(-1), target, min(0, 4 - least), least, slashes, steps
+    found = covering_sizes_triton(*given)
+    assert set(found[0, 0].tolist()) <= set(sizes)  # row 1 may be another case
+    assert torch.equal(found, covering_sizes_torch(*given, keys))
+
+
 @pytest.mark.parametrize("block", [16, 128])
 def test_block_means(block):
     x = torch.randn(2, 200, 3, 24).transpose(1, 2)
@@ -254,12 +331,38 @@ def test_pick_blocks():
             assert found[head, row].tolist() == expected + [0] * (20 - len(expected))
 
 
-@pytest.mark.parametrize("per", [2, 3])
-def test_softmax_blocks(per):
-    scores, upto = torch.randn(4 * per, 7 * per), torch.randint(-1, 7 * per, (4 * per,), dtype=torch.int32)
-    out = torch.full((4, 7), torch.nan)
-    softmax_blocks_triton(scores, upto, out, per, 0.7)
-    torch.testing.assert_close(out, softmax_blocks(scores, upto, per, 0.7), atol=1e-6, rtol=1e-5)
+@pytest.fixture
+def uninitialised_is_nan():
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize(
+    "shape,block,stride,tile",
+    [
+        ((2, 4, 2, 333, 333, 24), 32, 8, Tile(16, 16, 4, 2)),
+        ((1, 2, 1, 100, 301, 80), 64, 16, Tile(32, 16, 4, 2, descriptors=True)),  # some tiles hold whole groups alone
+        ((1, 4, 1, 192, 320, 144), 16, 4, Tile(16, 32, 4, 2, descriptors=True)),
+        ((1, 2, 2, 130, 190, 32), 64, 64, Tile(16, 16, 4, 2, descriptors=True)),  # a group is a block
+        ((1, 2, 1, 130, 130, 16), 32, 1, Tile(64, 16, 4, 2)),  # a group is a row, a tile less than a block
+        ((1, 1, 1, 3, 700, 128), 128, 8, None),
+        ((1, 1, 1, 1, 1, 16), 128, 8, None),
+    ],
+    ids=str,
+)
+def test_block_mass(shape, block, stride, tile, dtype, monkeypatch, uninitialised_is_nan):
+    monkeypatch.setattr(triton_antidiagonals, "scratch_bytes", lambda device: 4000)  # a few rows at a time
+    q, k, _ = inputs(*shape, dtype)
+    given = {"scale": 0.3, "block": block, "stride": stride}
+    expected = block_mass_torch(q.float(), k.float(), **given)
+    for tiles in (1, 3):
+        found = block_mass_triton(q, k, **given, tile=tile, walk=tiles)
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+        last = (torch.arange(block, shape[3] + block, block).clamp(max=shape[3]) - 1 + shape[4] - shape[3]) // block
+        unseen = torch.arange(found.shape[3]) > last[:, None]
+        assert not found[..., unseen].any()
 
 
 def test_compact():
