@@ -44,7 +44,8 @@ def load(folder: str, length: int, device: str, dtype: torch.dtype) -> Any:
         config.rope_parameters, config.max_position_embeddings = rope, length
     if not list(Path(folder).glob("*.safetensors")):
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa").to(dtype)
+        with torch.device(device):
+            model = AutoModelForCausalLM.from_config(config, dtype=dtype, attn_implementation="sdpa")
     else:
         model = AutoModelForCausalLM.from_pretrained(folder, config=config, dtype=dtype, attn_implementation="sdpa")
     return model.to(device).eval()

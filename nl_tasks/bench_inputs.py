@@ -3,7 +3,21 @@
 import torch
 from torch import Tensor
 
+HEADS, KV_HEADS, DIM = 32, 8, 128  # of a layer of Llama-3.1-8B
 STRENGTH = 6.0  # what the common part adds to the score of neighbours, once scaled; noise adds about 1
+
+
+def layer_inputs(length: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Inputs of one layer on the GPU; several for lengths that its cache would hold.
+
+    Raises ValueError for a length whose attention does not fit in the GPU's memory.
+    """
+    need = (2 * HEADS + 2 * KV_HEADS) * length * DIM * 2
+    free = torch.cuda.mem_get_info()[0]
+    if need * 3 > free:
+        raise ValueError(f"length {length} is out of range: it needs {need * 3 >> 30} GiB of GPU memory")
+    sets = max(1, min(4, 2**28 // need))
+    return [planted(HEADS, KV_HEADS, length, DIM, seed=seed) for seed in range(sets)]
 
 
 def planted(

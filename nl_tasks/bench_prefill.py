@@ -19,17 +19,15 @@ import torch
 import triton
 from torch import Tensor
 
-from nl_tasks.bench_inputs import planted
+from nl_tasks.bench_head_by_head import apart_line, measure_head_by_head
+from nl_tasks.bench_inputs import DIM, HEADS, layer_inputs
 from nl_tasks.bench_timing import median_ms
 from nl_tasks.kernels.attention import attention
 from nl_tasks.kernels.dense import dense_kernels
-from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, Plan, causal_entries
 from nl_tasks.kernels.provider import usable_providers
-from nl_tasks.sparse_backends import Backend, VerticalSlash, parse_backend
-from nl_tasks.sparse_backends.lines import LineScores
+from nl_tasks.sparse_backends import Backend, parse_backend
 
-HEADS, KV_HEADS, DIM = 32, 8, 128
 LENGTHS = tuple(1024 * n for n in (2, 4, 8, 16, 32, 64, 128, 256))
 SPARSITIES = (0.5, 0.8, 0.9, 0.95)
 APART = 131072  # the length at which the schedule of the reference is measured
@@ -69,20 +67,22 @@ def bench_prefill(
     methods: Sequence[str] = METHODS,
     sparsities: Sequence[float] = SPARSITIES,
     providers: Sequence[str] = (),
+    dense: Sequence[str] = (),
 ) -> Iterator[PrefillRow]:
     """Rows for each length: every dense kernel, then each method at each sparsity with each provider that can run it.
 
     A method that names its own budget (`block_sparse:block=128,top_blocks=64`) is measured once. `providers` picks
-    some of them; by default those that are fast: fa4 and triton. Raises ValueError without a GPU, for an unknown
-    method, and for inputs that do not fit in the GPU's memory.
+    some of them; by default those that are fast: fa4 and triton. `dense` picks some of the dense kernels, where all
+    would take too long. Raises ValueError without a GPU, for an unknown method or dense kernel, and for inputs that do
+    not fit in the GPU's memory.
     """
     if not torch.cuda.is_available():
         raise ValueError("bench prefill needs a CUDA device; this machine has none")
     backends = [backend for method in methods for backend in at_sparsities(method, sparsities)]
     wanted = tuple(providers) or ("fa4", "triton")
     for length in lengths:
-        sets = _inputs(length)
-        times = dense_times(sets)
+        sets = layer_inputs(length)
+        times = dense_times(sets, dense)
         name = min(times, key=times.__getitem__)
         flops = 4 * DIM * HEADS * causal_entries(length, length)
         for kernel, ms in times.items():
@@ -110,21 +110,17 @@ def _budgets(backend: Backend) -> list[str]:
     return [field.name for field in fields(backend) if "budget" in field.metadata]
 
 
-def _inputs(length: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Inputs of one layer; several for lengths that the cache would hold."""
-    need = (2 * HEADS + 2 * KV_HEADS) * length * DIM * 2
-    free = torch.cuda.mem_get_info()[0]
-    if need * 3 > free:
-        raise ValueError(f"length {length} is out of range: it needs {need * 3 >> 30} GiB of GPU memory")
-    sets = max(1, min(4, 2**28 // need))
-    return [planted(HEADS, KV_HEADS, length, DIM, seed=seed) for seed in range(sets)]
-
-
-def dense_times(sets: Sequence[tuple[Tensor, Tensor, Tensor]]) -> dict[str, float]:
-    """Milliseconds of each dense kernel that runs here."""
+def dense_times(sets: Sequence[tuple[Tensor, Tensor, Tensor]], names: Sequence[str] = ()) -> dict[str, float]:
+    """Milliseconds of each dense kernel that runs here, or of those named."""
     scale = DIM**-0.5
     found = {}
-    for name, run in dense_kernels(*sets[0][:2]).items():
+    kernels = dense_kernels(*sets[0][:2])
+    for name in names:
+        if name not in kernels:
+            raise ValueError(f"dense kernel {name!r} is out of range: here run {', '.join(kernels)}")
+    for name, run in kernels.items():
+        if names and name not in names:
+            continue
         found[name] = median_ms([partial(run, *qkv, scale=scale) for qkv in sets])
     return found
 
@@ -160,36 +156,6 @@ def _measured(
 
 def _both(backend: Backend, q: Tensor, k: Tensor, v: Tensor, scale: float, provider: str) -> Tensor:
     return attention(q, k, v, backend.plan(q, k, scale=scale), scale=scale, provider=provider)[0]
-
-
-def head_by_head(backend: VerticalSlash, q: Tensor, k: Tensor, v: Tensor, size: int) -> Tensor:
-    """The schedule of the method's reference: each head on its own, its weights `[window, T]` in memory.
-
-    Estimates with plain torch, keeps `size` columns and diagonals, and launches the same kernel for one head.
-    """
-    out, group, scale = torch.empty_like(q), q.shape[1] // k.shape[1], q.shape[3] ** -0.5
-    rows = min(backend.window, q.shape[2])
-    for head in range(q.shape[1]):
-        own = slice(head, head + 1), slice(head // group, head // group + 1)
-        mine, keys, values = q[:, own[0]], k[:, own[1]], v[:, own[1]]
-        columns, diagonals = line_sums_torch(mine[:, :, -rows:], keys, scale=scale)
-        lines = LineScores.ranked(q.shape[2], columns, diagonals)
-        out[:, own[0]] = attention(mine, keys, values, lines.plan(size, size), scale=scale, provider="triton")[0]
-    return out
-
-
-def measure_head_by_head(length: int, sparsity: float) -> dict[str, Any]:
-    """Milliseconds of `head_by_head`, and of all heads at once with the same numbers of columns and diagonals."""
-    (q, k, v), *_ = _inputs(length)
-    solved = VerticalSlash(sparsity=sparsity).plan(q, k, scale=DIM**-0.5)
-    size = max(64, int(solved.column_counts[0, 0]))
-    backend = VerticalSlash(verticals=size, slashes=size)
-    together = median_ms(partial(_both, backend, q, k, v, DIM**-0.5, "auto"))
-    apart = median_ms(partial(head_by_head, backend, q, k, v, size))
-    return {
-        "length": length, "columns_and_diagonals": size, "sparsity": 1 - float(solved.density().mean()),
-        "head_by_head_ms": apart, "all_heads_ms": together, "ratio": apart / together,
-    }  # fmt: skip
 
 
 def computed_entries(plan: Plan, heads: int) -> float:
@@ -249,7 +215,12 @@ def crossover_lines(rows: Sequence[PrefillRow], sparsities: Sequence[float] = SP
 
 
 def run(
-    lengths: Sequence[int], methods: Sequence[str], sparsities: Sequence[float], providers: Sequence[str], as_json: bool
+    lengths: Sequence[int],
+    methods: Sequence[str],
+    sparsities: Sequence[float],
+    providers: Sequence[str],
+    dense: Sequence[str],
+    as_json: bool,
 ) -> None:
     """Measure and print: a table, the crossover lengths and the schedule of the reference; or JSON lines."""
     if not torch.cuda.is_available():
@@ -257,7 +228,7 @@ def run(
     rows: list[PrefillRow] = []
     if not as_json:
         print(f"{', '.join(machine().values())}\n{HEADER}")
-    for row in bench_prefill(lengths, methods, sparsities, providers):
+    for row in bench_prefill(lengths, methods, sparsities, providers, dense):
         rows.append(row)
         print(json.dumps({**row.row(), **machine()}) if as_json else table_line(row), flush=True)
     for line in crossover_lines(rows, sparsities):
@@ -265,14 +236,6 @@ def run(
     if APART in lengths and "vertical_slash" in methods:
         found = measure_head_by_head(APART, 0.9)
         print(json.dumps({"head_by_head": found, **machine()}) if as_json else apart_line(found))
-
-
-def apart_line(found: dict[str, Any]) -> str:
-    """What `measure_head_by_head` found, as a line."""
-    return (
-        f"vertical_slash head by head at {found['length']}: {found['head_by_head_ms']:.1f} ms, all heads at once "
-        f"{found['all_heads_ms']:.1f} ms: {found['ratio']:.2f} times faster"
-    )
 
 
 def machine() -> dict[str, str]:
@@ -287,6 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS, help="backends, with or without a budget")
     parser.add_argument("--sparsities", default=",".join(map(str, SPARSITIES)))
     parser.add_argument("--providers", nargs="*", default=())
+    parser.add_argument(
+        "--dense", nargs="*", default=(), help="dense kernels to compare with; by default all there are"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     from nl_tasks.generators.lengths import parse_length
@@ -294,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         lengths = [parse_length(part) for part in given.lengths.split(",")]
         sparsities = [float(part) for part in given.sparsities.split(",")]
-        run(lengths, given.methods, sparsities, given.providers, given.json)
+        run(lengths, given.methods, sparsities, given.providers, given.dense, given.json)
     except ValueError as error:
         sys.exit(f"nl-tasks: {error}")
 

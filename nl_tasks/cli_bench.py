@@ -67,6 +67,10 @@ def prefill(
         typer.Option(help="Backends without spaces, separated by spaces; fast ones by default.", show_default=False),
     ] = None,
     sparsities: Annotated[str, typer.Option(help="For methods that name no budget.")] = "0.5,0.8,0.9,0.95",
+    dense: Annotated[
+        list[str] | None,
+        typer.Option(help="Dense kernel to compare with; by default all there are.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line for each row.")] = False,
 ) -> None:
     """One layer's attention to a prompt: selection, kernel and both, against the fastest dense kernel of the run.
@@ -83,7 +87,7 @@ def prefill(
 
     wanted = [parse_length(part) for part in lengths.split(",")]
     shares = [float(part) for part in sparsities.split(",")]
-    bench_prefill.run(wanted, methods.split() if methods else bench_prefill.METHODS, shares, (), as_json)
+    bench_prefill.run(wanted, methods.split() if methods else bench_prefill.METHODS, shares, (), dense or (), as_json)
 
 
 @bench.command()
