@@ -68,7 +68,7 @@ def main() -> None:
     print("\n".join(map(table_line, rows)))
     print("\n".join(crossover_lines(rows)))
     for line in others:
-        if "reference_ms" in line.get("head_by_head", {}):  # files from before the schedule had a kernel of its own lack it
+        if "reference_ms" in line.get("head_by_head", {}):  # older files lack it
             print(apart_line(line["head_by_head"]))
 
 
