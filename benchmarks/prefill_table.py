@@ -1,7 +1,7 @@
 """The table, the crossover lengths and a picture of what `nl-tasks bench prefill --json` measured.
 
-python benchmarks/prefill_table.py benchmarks/h100_prefill.json > benchmarks/h100_prefill.txt
-python benchmarks/prefill_table.py benchmarks/h100_prefill.json --plot benchmarks/speedup_prefill.svg
+python benchmarks/prefill_table.py benchmarks/h200_prefill.json > benchmarks/h200_prefill.txt
+python benchmarks/prefill_table.py benchmarks/h200_prefill.json --plot benchmarks/speedup_prefill.svg
 """
 
 import argparse
@@ -48,7 +48,7 @@ def plot(rows: list[PrefillRow], file: Path) -> None:
     axes.set_yticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
     axes.set_xlabel("sparsity (measured)")
     axes.set_ylabel(f"times faster than {rows[0].dense} (fastest dense)")
-    axes.set_title(f"Prefill of {longest // 1024}k tokens, selection included, one H100")
+    axes.set_title(f"Prefill of {longest // 1024}k tokens, selection included, one H200")
     axes.legend()
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})

@@ -42,7 +42,7 @@ class Backend(ABC):
     """Whether `plan` takes `memory`: a dict that stays with the cache while that only grows (None: nothing stays)."""
 
     dense_below: ClassVar[int] = 0
-    """Tokens of a prompt below which dense attention is faster on a GPU (benchmarks/h100_prefill.txt, sparsity 0.9)."""
+    """Tokens of a prompt below which dense attention is faster on a GPU (benchmarks/h200_prefill.txt, sparsity 0.9)."""
 
     sparsity: float | None = None
 

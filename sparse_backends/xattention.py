@@ -36,7 +36,7 @@ class XAttention(Backend):
     estimator = "antidiagonal sums"
     allocation = "threshold"
     citation = "Xu et al. 2025, arXiv 2503.16428, section 2"
-    dense_below = 36 * 1024
+    dense_below = 22 * 1024
 
     block: int = 128
     stride: int = 8
