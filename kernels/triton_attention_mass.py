@@ -5,7 +5,9 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.nn.functional import pad
 
+from nl_tasks.kernels.devices import fits
 from nl_tasks.kernels.triton_support import LOG2E, product, rows_contiguous
 
 
@@ -15,13 +17,22 @@ def attention_mass_triton(q: Tensor, k: Tensor, *, scale: float, block: int) -> 
     batch, heads, queries, dim = q.shape
     keys = k.shape[2]
     side = max(64, block)
+    while side > 16 and not fits(q, 2 * side):
+        side //= 2
+    whole, block = block, min(block, side)
     mass = torch.zeros(batch, heads, triton.cdiv(queries, block), triton.cdiv(keys, block), device=q.device)
     _mass[(triton.cdiv(queries, side), heads, batch)](
         q, k, mass, *q.stride()[:3], *k.stride()[:3], heads // k.shape[1], queries, keys, *mass.shape[2:],
         scale * LOG2E, SIDE=side, BLOCK=block, DIM=dim, WIDE=max(16, triton.next_power_of_2(dim)),
-        EXACT=q.dtype == torch.float32, num_warps=4 if side == 64 else 8, num_stages=2,
+        EXACT=q.dtype == torch.float32, num_warps=4 if side <= 64 else 8, num_stages=2,
     )  # fmt: skip
-    return mass
+    return mass if block == whole else _summed(mass, whole // block)
+
+
+def _summed(mass: Tensor, times: int) -> Tensor:
+    """Sums of squares of `times` x `times` entries; those at the end may be of fewer."""
+    padded = pad(mass, (0, -mass.shape[3] % times, 0, -mass.shape[2] % times))
+    return padded.unflatten(3, (-1, times)).sum(4).unflatten(2, (-1, times)).sum(3)
 
 
 @triton.jit

@@ -11,6 +11,7 @@ import triton.language as tl
 from torch import Tensor
 from triton.tools.tensor_descriptor import TensorDescriptor
 
+from nl_tasks.kernels.devices import narrow
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.kernels.provider import kernel
 from nl_tasks.kernels.triton_support import (
@@ -84,6 +85,8 @@ def choose_tile(q: Tensor, plan: BlockPlan, per: int) -> Tile:
     """Pick the tile for q's head dimension and dtype, and a plan whose lists serve `per` query heads each."""
     rows = min(128, max(plan.query_block, 16) * (per if plan.query_block < 128 else 1))
     rows = 1 << (rows.bit_length() - 1)
+    if narrow(q):
+        return Tile(min(rows, 32), 16, 4, 2, descriptors=True)
     if q.shape[-1] > 128 or q.dtype == torch.float32:  # tiles of twice the size
         return Tile(min(rows, 64), 32, 4, 2, descriptors=plan.key_block >= 32)
     if rows == 128 and plan.key_block >= 128:

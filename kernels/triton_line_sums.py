@@ -10,9 +10,9 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from nl_tasks.kernels.devices import narrow
 from nl_tasks.kernels.triton_support import LOG2E, product, rows_contiguous
 
-TILE = 64  # rows and keys of a tile
 SPLIT = 4096  # keys that one program of the first pass reads
 
 
@@ -21,28 +21,29 @@ def line_sums_triton(q: Tensor, k: Tensor, *, scale: float) -> tuple[Tensor, Ten
     q, k = rows_contiguous(q), rows_contiguous(k)
     batch, heads, rows, dim = q.shape
     keys, group = k.shape[2], heads // k.shape[1]
-    tiles, splits = triton.cdiv(rows, TILE), triton.cdiv(keys, SPLIT)
+    tile = 32 if narrow(q) else 64  # rows and keys
+    tiles, splits = triton.cdiv(rows, tile), triton.cdiv(keys, SPLIT)
     shape = {"DIM": dim, "WIDE": max(16, triton.next_power_of_2(dim)), "EXACT": q.dtype == torch.float32}
     sizes = (*q.stride()[:3], *k.stride()[:3], heads, group, rows, keys, scale * LOG2E)
-    parts = q.new_empty(batch * heads, splits, tiles * TILE, dtype=torch.float32)
+    parts = q.new_empty(batch * heads, splits, tiles * tile, dtype=torch.float32)
     _row_lse[(splits, tiles, batch * heads)](
-        q, k, parts, *sizes, SPLIT=SPLIT, TILE=TILE, **shape, num_warps=4, num_stages=2
+        q, k, parts, *sizes, SPLIT=SPLIT, TILE=tile, **shape, num_warps=4, num_stages=2
     )
     high = parts.amax(1)
     lse = high + (parts - high[:, None]).exp2().sum(1).log2()
 
     least = 1 - tiles  # bands are counted by the key tile of the first row tile, relative to it
-    last = (keys - rows + TILE - 1) // TILE
+    last = (keys - rows + tile - 1) // tile
     bands = last - least + 1
     columns = q.new_zeros(batch * heads, tiles, keys, dtype=torch.float32)
-    skewed = q.new_empty(batch * heads, bands, 2 * TILE, dtype=torch.float32)
+    skewed = q.new_empty(batch * heads, bands, 2 * tile, dtype=torch.float32)
     _sums[(bands, batch * heads)](
-        q, k, lse, columns, skewed, *sizes, last, TILE=TILE, **shape, num_warps=2 if dim <= 128 else 4, num_stages=2
+        q, k, lse, columns, skewed, *sizes, last, TILE=tile, **shape, num_warps=2 if dim <= 128 else 4, num_stages=2
     )
-    total = q.new_zeros(batch * heads, (bands + 1) * TILE, dtype=torch.float32)
-    total[:, :-TILE] += skewed[..., :TILE].flatten(1)
-    total[:, TILE:] += skewed[..., TILE:].flatten(1)
-    zero = last * TILE - (keys - rows) + TILE  # entry of distance 0
+    total = q.new_zeros(batch * heads, (bands + 1) * tile, dtype=torch.float32)
+    total[:, :-tile] += skewed[..., :tile].flatten(1)
+    total[:, tile:] += skewed[..., tile:].flatten(1)
+    zero = last * tile - (keys - rows) + tile  # entry of distance 0
     return columns.sum(1).view(batch, heads, keys), total[:, zero : zero + keys].view(batch, heads, keys)
 
 

@@ -11,6 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from nl_tasks.kernels.devices import narrow
 from nl_tasks.kernels.plan import PagePlan
 from nl_tasks.kernels.triton_support import product, rows_contiguous
 from nl_tasks.kernels.triton_tokens import attend_lists
@@ -63,7 +64,7 @@ def page_scores_triton(
     if not pages:
         return out
     k, page, lengths = keys or (low, 1, out)
-    tile, wide = 64, max(16, triton.next_power_of_2(dim))
+    tile, wide = 32 if narrow(q) else 64, max(16, triton.next_power_of_2(dim))
     _score[(triton.cdiv(pages, tile), kv, batch)](
         q, low, high, out, k, lengths, *q.stride()[:2], *low.stride()[:3], *high.stride()[:3], *k.stride()[:3],
         heads // kv, pages, SHARE=share, GROWS=keys is not None, PAGE=page,

@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from nl_tasks.kernels.devices import fits
 from nl_tasks.kernels.plan import FullPlan, PagePlan, Plan, TokenPlan
 from nl_tasks.kernels.provider import kernel
 from nl_tasks.kernels.triton_support import LN2, LOG2E, can_run, masked_softmax_step, product, rows_contiguous
@@ -69,7 +70,8 @@ def attend_lists(
     tile = tile or choose_tile(q)
     span, splits = split(listed, tile, batch * lists, processors(q.device))
     per = heads // lists
-    wide = max(16, triton.next_power_of_2(dim))
+    rows, wide = max(16, triton.next_power_of_2(per)), max(16, triton.next_power_of_2(dim))
+    stages = 1 if span <= 2 * tile else 3 if fits(q, rows + 4 * tile) else 2  # loads in flight
     out = torch.empty(q.shape, dtype=q.dtype, device=q.device)
     lse = q.new_empty(batch, heads, 1, dtype=torch.float32)
     part = q.new_empty(batch, heads, splits, dim, dtype=torch.float32) if splits > 1 else out
@@ -84,8 +86,7 @@ def attend_lists(
         *q.stride()[:2], *k.stride()[:3], *v.stride()[:3],
         heads, keys, lists, units.shape[-1], per, lists // k.shape[1], span, splits, scale * LOG2E, LN2,
         PAGE=page, DENSE=dense, LENGTHS=lengths is not None, FINAL=splits == 1, TILE=tile,
-        ROWS=max(16, triton.next_power_of_2(per)), DIM=dim, WIDE=wide, EXACT=q.dtype == torch.float32,
-        num_warps=4, num_stages=1 if span <= 2 * tile else 3,
+        ROWS=rows, DIM=dim, WIDE=wide, EXACT=q.dtype == torch.float32, num_warps=4, num_stages=stages,
     )  # fmt: skip
     if splits > 1:
         _join[(heads, batch)](

@@ -13,6 +13,7 @@ from torch import Tensor
 from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_runs import RUN
 from nl_tasks.kernels.column_blocks import WIDTH, ColumnBlocks, column_blocks
+from nl_tasks.kernels.devices import narrow
 from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.kernels.provider import kernel
 from nl_tasks.kernels.triton_block_sparse import describable, described
@@ -51,6 +52,8 @@ def vertical_slash_triton(
 
 def choose_tile(q: Tensor) -> Tile:
     """Pick the tile for q's head dimension and dtype."""
+    if narrow(q):
+        return Tile(32, 16, 4, 2, descriptors=True)
     wide = q.shape[-1] > 128 or q.dtype == torch.float32
     return Tile(64, 32 if wide else 64, 4, 2 if wide else 3, descriptors=True)
 

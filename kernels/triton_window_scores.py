@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from nl_tasks.kernels.devices import narrow
 from nl_tasks.kernels.triton_support import LOG2E, product, rows_contiguous
 
 _SPLIT = 8192  # keys that one program of the first pass reads
@@ -22,8 +23,9 @@ def window_scores_triton(q: Tensor, k: Tensor, *, scale: float, over: str) -> Te
     group = heads // kv
     wide = max(16, triton.next_power_of_2(dim))
     large = wide * q.element_size() <= 256  # two tiles of it fit in registers and shared memory
-    stacked = min(128 if large else 64, max(16, triton.next_power_of_2(rows * group)))
-    shape = {"ROWS": stacked, "KEYS": 64 if large else 32, "DIM": dim, "WIDE": wide, "EXACT": q.dtype == torch.float32}
+    most, step = (32, 16) if narrow(q) else (128, 64) if large else (64, 32)
+    stacked = min(most, max(16, triton.next_power_of_2(rows * group)))
+    shape = {"ROWS": stacked, "KEYS": step, "DIM": dim, "WIDE": wide, "EXACT": q.dtype == torch.float32}
     sizes = (*q.stride()[:3], *k.stride()[:3], rows, group, keys, scale * LOG2E)
     tiles, splits = triton.cdiv(rows * group, stacked), triton.cdiv(keys, _SPLIT)
     parts = q.new_empty(batch * kv, splits, tiles * stacked, dtype=torch.float32)

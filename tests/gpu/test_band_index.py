@@ -8,6 +8,7 @@ from nl_tasks.kernels.band_index import BandIndex
 from nl_tasks.kernels.band_runs import band_runs_torch
 from nl_tasks.kernels.band_spans import band_spans_torch
 from nl_tasks.kernels.band_split import band_split, band_split_torch
+from nl_tasks.kernels.column_blocks import column_blocks, column_blocks_torch
 from nl_tasks.kernels.compact import compact_torch, expand, expand_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
 from nl_tasks.kernels.plan import VerticalSlashPlan
@@ -79,6 +80,20 @@ def test_band_split(queries, keys, gap):
         assert torch.equal(found, expected)
     for found, expected in zip(*of_plan(plan, 64, split_bands(plan)[2])):
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("gap", [20, 150])
+@pytest.mark.parametrize(
+    "queries,keys,block", [(1, 1, 64), (200, 200, 64), (150, 150, 128), (520, 5000, 256), (5000, 5000, 64)]
+)
+def test_column_blocks(queries, keys, block, gap):
+    plan = many_bands(queries, keys, block, gap)
+    found, expected = column_blocks(plan), column_blocks_torch(plan)
+    assert found.rows == expected.rows
+    for lists, counts in (("whole", "whole_counts"), ("cut", "cut_counts")):
+        assert torch.equal(getattr(found, counts), getattr(expected, counts))
+        real = torch.arange(getattr(expected, lists).shape[-1], device=DEVICE) < getattr(expected, counts)[..., None]
+        assert torch.equal(getattr(found, lists)[real], getattr(expected, lists)[real])
 
 
 @pytest.mark.parametrize("block", [1, 64])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from nl_tasks.bench_head_by_head import AS_REFERENCE, head_by_head
-from nl_tasks.kernels import triton_antidiagonals, triton_block_sparse, triton_support, triton_vertical_slash
+from nl_tasks.kernels import devices, triton_antidiagonals, triton_block_sparse, triton_support, triton_vertical_slash
 from nl_tasks.kernels.alpha_search import STEPS, covering_sizes_torch
 from nl_tasks.kernels.antidiagonals import block_mass_torch
 from nl_tasks.kernels.attention import attention
@@ -42,6 +42,7 @@ from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
 from nl_tasks.kernels.triton_support import Tile
 from nl_tasks.kernels.triton_vertical_slash import vertical_slash_triton, walk
+from nl_tasks.kernels.window_scores import window_scores, window_scores_torch
 from nl_tasks.sparse_backends import parse_backend
 
 TOLERANCE = {torch.float32: 5e-6, torch.float16: 4e-3}
@@ -313,6 +314,21 @@ def test_attention_mass(queries, keys, block):
     found = attention_mass_triton(q, k, scale=0.3, block=block)
     torch.testing.assert_close(found, attention_mass_torch(q, k, scale=0.3, block=block), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(found.sum((2, 3)), torch.full((2, 4), float(queries)))
+
+
+def test_tiles_of_gpus_with_little_shared_memory(monkeypatch):
+    monkeypatch.setattr(devices, "shared_memory", lambda device: 101_376)
+    q, k, v = inputs(1, 2, 1, 140, 150, 136, torch.float32)
+    assert devices.narrow(q)
+    agree(block_sparse_triton(q, k, v, plan := block_plan(1, 2, 140, 150, 32, 32), scale=0.3), q, k, v, plan)
+    agree(vertical_slash_triton(q, k, v, plan := line_plan(1, 2, 140, 150, 64), scale=0.3), q, k, v, plan)
+    for found, expected in zip(line_sums_triton(q, k, scale=0.3), line_sums_torch(q, k, scale=0.3)):
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    found, expected = (f(q, k, scale=0.3, over="mean") for f in (window_scores, window_scores_torch))
+    torch.testing.assert_close(found, expected, atol=5e-6, rtol=1e-5)
+    for block in (16, 128):
+        found, expected = (f(q, k, scale=0.3, block=block) for f in (attention_mass_triton, attention_mass_torch))
+        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_pick_blocks():
