@@ -1,6 +1,7 @@
 """Compile the Triton kernels for a GPU that is not here: `python compiled.py 8.6 101376`, run by `test_compiling.py`.
 
-Prints a line for every kernel that takes more shared memory than a program may have there, then how many there were.
+Prints a line for every kernel that takes more shared memory than a program may have there, or starts more programs than
+a grid may hold, then how many kernels there were.
 """
 
 import sys
@@ -15,6 +16,7 @@ from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.triton_antidiagonals import block_mass_triton
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
 from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
+from nl_tasks.kernels.triton_compact import compact_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pages import page_scores_triton
 from nl_tasks.kernels.triton_tokens import attend_lists
@@ -47,6 +49,8 @@ def compile_alone(most, taken):
     def run(self, *args, grid, warmup=False, **options):
         made = launch(self, *args, grid=grid, warmup=True, **options)
         taken[made.hash] = made.metadata.shared
+        if max(grid[1:], default=0) > 65535:
+            print(f"{self.fn.__module__}.{self.fn.__name__} starts {grid} programs: 65535 at most in y and z")
         if made.metadata.shared > most:
             print(f"{self.fn.__module__}.{self.fn.__name__} takes {made.metadata.shared} of {most}: {options}")
         return made
@@ -69,6 +73,7 @@ def compile_all(dtype, dim):
     line_sums_triton(q[:, :, -256:], k, scale=0.1)
     block_mass_triton(q, k, scale=0.1, block=128, stride=8)
     window_scores_triton(q[:, :, -64:], k, scale=0.1, over="mean")
+    compact_triton(torch.zeros(heads, 70_000, 8, dtype=torch.bool), 8, 0)  # blocks of millions of tokens
     newest = q[:, :, -1:]
     for share in (False, True):
         page_scores_triton(newest, k, k, share=share)
