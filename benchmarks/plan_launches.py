@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from triton.runtime.interpreter import GridExecutor
 
 from nl_tasks.kernels.band_index import BandIndex
+from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends import parse_backend
 
 NO_WORK = {"empty", "empty_like", "new_empty", "detach", "_unsafe_view", "_reshape_alias", "lift_fresh"}
@@ -66,7 +67,8 @@ def main(tokens: int, specs: list[str]) -> None:
         with Launches() as planned:
             plan = backend.plan(q, k, scale=0.125)
         with Launches() as indexed:
-            BandIndex.of(plan, 64)
+            if isinstance(plan, VerticalSlashPlan):
+                BandIndex.of(plan, 64)
         print(f"{spec:<44}{planned.found.total():>6}{indexed.found.total():>7}")
 
 

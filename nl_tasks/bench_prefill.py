@@ -166,18 +166,22 @@ def computed_entries(plan: Plan, heads: int) -> float:
     return float(computed.sum()) * heads / computed.shape[1]
 
 
+def _best(rows: Sequence[PrefillRow], method: str, sparsity: float) -> dict[int, float]:
+    """The largest speed-up at each length of `method`, asked for `sparsity`."""
+    best: dict[int, float] = {}
+    for row in rows:
+        if row.method.split(":")[0] == method and parse_backend(row.method).sparsity == sparsity:
+            best[row.length] = max(best.get(row.length, 0.0), row.speedup)
+    return best
+
+
 def crossover(rows: Sequence[PrefillRow], method: str, sparsity: float) -> float | None:
     """Length from which `method` (without budget), asked for `sparsity`, beats the fastest dense kernel.
 
     Interpolated between the measured lengths (logarithms); None if it never does, the first length if it always does.
     """
-    best: dict[int, float] = {}
-    for row in rows:
-        asked = parse_backend(row.method)
-        if asked.sparsity == sparsity and row.method.split(":")[0] == method:
-            best[row.length] = max(best.get(row.length, 0.0), row.speedup)
     before: tuple[int, float] | None = None
-    for length, speedup in sorted(best.items()):
+    for length, speedup in sorted(_best(rows, method, sparsity).items()):
         if speedup >= 1:
             if before is None:
                 return float(length)
@@ -203,15 +207,21 @@ def table_line(row: PrefillRow) -> str:
 
 
 def crossover_lines(rows: Sequence[PrefillRow], sparsities: Sequence[float] = SPARSITIES) -> Iterator[str]:
-    """Say for each method and sparsity from which length on it beats the fastest dense kernel."""
+    """Say for each method and sparsity from which length on it beats the fastest dense kernel.
+
+    `<=` stands before the shortest length measured, "never" for none of those measured, "-" for nothing measured.
+    """
     methods = dict.fromkeys(row.method.split(":")[0] for row in rows if "sparsity=" in row.method)
     for method in methods:
-        found = (crossover(rows, method, sparsity) for sparsity in sparsities)
-        cells = (
-            f"{sparsity}: {'-' if length is None else f'{length / 1024:.1f}k'}"
-            for sparsity, length in zip(sparsities, found)
-        )
+        cells = (f"{sparsity}: {_crossover_cell(rows, method, sparsity)}" for sparsity in sparsities)
         yield f"{method} beats dense from  {'   '.join(cells)}"
+
+
+def _crossover_cell(rows: Sequence[PrefillRow], method: str, sparsity: float) -> str:
+    measured, length = _best(rows, method, sparsity), crossover(rows, method, sparsity)
+    if length is None:
+        return "never" if measured else "-"
+    return f"{'<=' if length == min(measured) else ''}{length / 1024:.1f}k"
 
 
 def run(

@@ -10,7 +10,15 @@ from nl_tasks.kernels.block_means import block_means
 from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.blocks import WIDEST, BlockGrid, Rows, top_blocks, top_blocks_of_means
+from nl_tasks.sparse_backends.blocks import (
+    WIDEST,
+    BlockGrid,
+    Rows,
+    least_entries,
+    seen_blocks,
+    top_blocks,
+    top_blocks_of_means,
+)
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.registry import register
 
@@ -58,12 +66,11 @@ class BlockSparse(Backend):
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block, the diagonal and the block before it."""
-        grid = BlockGrid(queries, keys, self.block)
-        return grid.entries(torch.ones_like(grid.rows))
+        return least_entries(BlockGrid(queries, keys, self.block))
 
     def estimation(self, queries: int, keys: int) -> int:
         """One product for each pair of a query block and a key block before it."""
-        return int((BlockGrid(queries, keys, self.block).last + 1).sum())
+        return seen_blocks(BlockGrid(queries, keys, self.block))
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -75,6 +76,18 @@ class BlockGrid:
         """Counts `[R]`, spread evenly over the query blocks, whose entries are nearest to `target`."""
         mean = nearest_float(lambda m: self.entries(self.spread(m)), target, 1.0, float(self.columns))
         return self.spread(mean)
+
+
+@lru_cache(maxsize=256)
+def least_entries(grid: BlockGrid, near: int = 1) -> int:
+    """Causal entries of the forced blocks; each layer of a model asks again."""
+    return grid.entries(torch.ones_like(grid.rows), near)
+
+
+@lru_cache(maxsize=256)
+def seen_blocks(grid: BlockGrid) -> int:
+    """Pairs of a query block and a key block that some of its rows may see; each layer of a model asks again."""
+    return int((grid.last + 1).sum())
 
 
 def top_blocks(

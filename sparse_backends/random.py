@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nl_tasks.kernels.plan import BlockPlan, PagePlan
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.blocks import BlockGrid, top_blocks
+from nl_tasks.sparse_backends.blocks import BlockGrid, least_entries, top_blocks
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.hashing import hashed
 from nl_tasks.sparse_backends.pages import page_floor, page_plan
@@ -69,5 +69,4 @@ class Random(Backend):
         """The first block, the query's own and the one before it."""
         if self.phase == "decode":
             return page_floor(keys, self.block, edges=True)
-        grid = BlockGrid(queries, keys, self.block)
-        return grid.entries(torch.ones_like(grid.rows))
+        return least_entries(BlockGrid(queries, keys, self.block))

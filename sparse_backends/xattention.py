@@ -9,12 +9,13 @@ from torch.nn.functional import pad
 
 from nl_tasks.kernels.antidiagonals import block_mass
 from nl_tasks.kernels.compact import compact
+from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.plan import BlockPlan
+from nl_tasks.kernels.threshold_search import covering_blocks, reached
 from nl_tasks.sparse_backends.base import Backend
-from nl_tasks.sparse_backends.blocks import BlockGrid
-from nl_tasks.sparse_backends.budget import budget, listed
+from nl_tasks.sparse_backends.blocks import WIDEST, BlockGrid, least_entries
+from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.registry import register
-from nl_tasks.sparse_backends.search import search_float
 
 
 @register
@@ -52,45 +53,55 @@ class XAttention(Backend):
         """Rank blocks by estimated attention, with the threshold given or solved for."""
         grid = BlockGrid(q.shape[2], k.shape[2], self.block)
         mass = block_mass(q, k, scale=scale, block=self.block, stride=self.stride)  # [B, Hq, R, C]
-        forced, seen, area = _of_shape(grid, q.device)
-        order = mass.masked_fill(~seen | forced, -1).sort(dim=-1, descending=True, stable=True)
-        total = mass.sum(-1, keepdim=True)
-        # The mass held before each block in turn: a block is kept while that is below the threshold.
-        sure = (mass * forced).sum(-1, keepdim=True)
-        free = order.values >= 0
-        before = pad(order.values.clamp_(min=0).cumsum(-1), (1, -1)).add_(sure).div_(total)
-        threshold = torch.full((len(q),), self.threshold or 0.0, device=q.device)
-        if self.sparsity is not None:
-            base = self.floor(q.shape[2], k.shape[2]) * q.shape[1]
-            available = free.sum(-1, keepdim=True)
+        shape = _Shape.of(grid, q.device)
+        order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True)
+        # The share held before each block in turn: a block is kept while that is below the threshold.
+        sure = (mass * shape.forced).sum(-1, keepdim=True)
+        before = pad(order.values.clamp_(min=0).cumsum(-1), (1, -1)).add_(sure).div_(mass.sum(-1, keepdim=True))
+        if self.sparsity is None:
+            threshold = torch.full((len(q), 1), self.threshold or 0.0, device=q.device)
+            counts = reached(before, shape.available, threshold)[..., 0].int()
+        else:
+            base = self.floor(q.shape[2], k.shape[2])
+            target = (self.target(q.shape[2], k.shape[2]) - base) * q.shape[1]
+            counts = covering_blocks(before, shape.available, shape.area, target)
+        if runs_triton(q) and grid.columns <= WIDEST:
+            from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
 
-            def entries(thresholds: Tensor) -> Tensor:
-                asked = thresholds.mT[:, None, None]  # [B, 1, 1, n]
-                below = torch.searchsorted(before, asked.float().expand(*before.shape[:-1], -1).contiguous())
-                counts = torch.where(asked >= 1, available, below.minimum(available))
-                return base + (counts * area[:, None]).sum((1, 2)).mT  # [n, B]
-
-            target = self.target(q.shape[2], k.shape[2]) * q.shape[1]
-            threshold = search_float(entries, target, 0.0, 1.0, len(q), q.device).float()
-        threshold = threshold[:, None, None, None]
-        chosen = free & ((before < threshold) | (threshold >= 1))
-        kept = forced.expand_as(free).scatter(3, order.indices, chosen) | forced
-        if q.is_cuda:
-            return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *compact(kept, grid.columns))
-        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *listed(kept))
+            counts += shape.always
+            rows = counts.flatten(0, 1), shape.own, shape.last
+            lists = pick_blocks_triton(mass.flatten(0, 1), *rows, grid.columns, near=0).unflatten(0, counts.shape[:2])
+        else:
+            chosen = torch.arange(grid.columns, device=q.device) < counts[..., None]
+            kept = shape.forced.expand_as(chosen).scatter(3, order.indices, chosen) | shape.forced
+            lists, counts = compact(kept, grid.columns)
+        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, lists, counts)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""
-        grid = BlockGrid(queries, keys, self.block)
-        return grid.entries(torch.ones_like(grid.rows), near=0)
+        return least_entries(BlockGrid(queries, keys, self.block), near=0)
 
     def estimation(self, queries: int, keys: int) -> int:
         """One product of `stride` vectors at once for each pair of groups that causality allows."""
         return int((queries * keys - queries * (queries - 1) // 2) / self.stride)
 
 
-@lru_cache(maxsize=16)
-def _of_shape(grid: BlockGrid, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Forced and seen blocks `[R, C]` bool, and entries of a whole block of each row `[R]`; layers ask for the same."""
-    forced, seen = grid.forced(0, len(grid.rows), near=0), torch.arange(grid.columns) <= grid.last[:, None]
-    return forced.to(device), seen.to(device), (grid.rows * grid.block).to(device)
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """What does not depend on the inputs: `[R, C]` bool, `[R]` int32; layers ask for the same."""
+
+    forced: Tensor
+    hidden: Tensor  # forced, or seen by no row: not chosen by mass
+    always: Tensor  # forced blocks of each row
+    available: Tensor  # blocks that each row may choose
+    area: Tensor  # entries of a whole block of each row
+    own: Tensor
+    last: Tensor
+
+    @classmethod
+    @lru_cache(maxsize=16)
+    def of(cls, grid: BlockGrid, device: torch.device) -> "_Shape":
+        forced, seen = grid.forced(0, len(grid.rows), near=0), torch.arange(grid.columns) <= grid.last[:, None]
+        always = forced.sum(1)
+        numbers = always, grid.last + 1 - always, grid.rows * grid.block, grid.own, grid.last
+        return cls(*(x.to(device) for x in (forced, ~seen | forced)), *(x.int().to(device) for x in numbers))

@@ -13,6 +13,7 @@ from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
 from nl_tasks.kernels.line_lists import line_lists, line_lists_torch
 from nl_tasks.kernels.line_search import nearest_size, nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums, line_sums_torch
+from nl_tasks.kernels.threshold_search import covering_blocks, covering_blocks_torch
 from nl_tasks.sparse_backends import parse_backend
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -113,6 +114,23 @@ def test_compact(size):
     kept = torch.rand(2, 3, size, device=DEVICE) < torch.tensor([0.0, 0.3, 1.0], device=DEVICE)[:, None]
     for found, expected in zip(compact(kept, size, padding=9), compact_torch(kept, size, 9)):
         assert torch.equal(found, expected)
+
+
+def test_compact_of_many_rows():
+    kept = torch.rand(70_000, 9, device=DEVICE) < 0.3
+    for found, expected in zip(compact(kept, 9), compact_torch(kept, 9, 0)):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("rows,columns", [(1, 1), (9, 40), (500, 1000)])
+def test_covering_blocks(rows, columns, share):
+    held = torch.rand(2, 3, rows, columns, device=DEVICE).pow(8).sort(-1, descending=True).values
+    upto = torch.cat([torch.full_like(held[..., :1], 0.1), held], -1).cumsum(-1)
+    available = torch.arange(rows, device=DEVICE, dtype=torch.int32) * columns // rows
+    area = torch.randint(1, 99, (rows,), device=DEVICE, dtype=torch.int32)
+    given = upto[..., :-1] / upto[..., -1:], available, area, int(share * 3 * (available * area).sum())
+    assert torch.equal(covering_blocks(*given), covering_blocks_torch(*given))
 
 
 @pytest.mark.parametrize("block", [16, 64, 128])

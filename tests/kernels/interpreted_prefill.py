@@ -25,6 +25,8 @@ from nl_tasks.kernels.line_search import nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
 from nl_tasks.kernels.plan import BlockPlan, VerticalSlashPlan
 from nl_tasks.kernels.reference import reference_attention
+from nl_tasks.kernels.threshold_search import STEPS as THRESHOLDS
+from nl_tasks.kernels.threshold_search import covering_blocks_torch
 from nl_tasks.kernels.triton_alpha_search import covering_sizes_triton
 from nl_tasks.kernels.triton_antidiagonals import block_mass_triton
 from nl_tasks.kernels.triton_attention_mass import attention_mass_triton
@@ -41,6 +43,7 @@ from nl_tasks.kernels.triton_line_search import nearest_size_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
 from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
 from nl_tasks.kernels.triton_support import Tile
+from nl_tasks.kernels.triton_threshold_search import covering_blocks_triton
 from nl_tasks.kernels.triton_vertical_slash import vertical_slash_triton, walk
 from nl_tasks.kernels.window_scores import window_scores, window_scores_torch
 from nl_tasks.sparse_backends import parse_backend
@@ -300,6 +303,20 @@ def test_covering_sizes(heads, keys, share, steps, sizes):
     assert torch.equal(found, covering_sizes_torch(*given, keys))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.6, 0.97, 1.0])
+def test_covering_blocks(share):
+    """Rows of which the first may keep none; two sequences, each with a threshold of its own."""
+    held = torch.rand(2, 2, 4, 33).pow(8).sort(-1, descending=True).values
+    held[1] += 0.1
+    upto = torch.cat([torch.full_like(held[..., :1], 0.1), held], -1).cumsum(-1)
+    available, area = torch.tensor([[0, 9, 19, 29], [5, 64, 64, 3]], dtype=torch.int32)
+    given = upto[..., :-1] / upto[..., -1:], available, area, int(share * 2 * (available * area).sum())
+    found = covering_blocks_triton(*given, THRESHOLDS)
+    assert torch.equal(found, covering_blocks_torch(*given))
+    assert share > 0 or not found.any()
+    assert share < 1 or torch.equal(found, available.expand(2, 2, -1))
+
+
 @pytest.mark.parametrize("block", [16, 128])
 def test_block_means(block):
     x = torch.randn(2, 200, 3, 24).transpose(1, 2)
@@ -345,6 +362,10 @@ def test_pick_blocks():
             order = sorted(range(int(last[row]) + 1), key=lambda c: (c not in forced, -float(scores[head, row, c]), c))
             expected = sorted(order[: int(counts[row])])
             assert found[head, row].tolist() == expected + [0] * (20 - len(expected))
+    more = torch.stack([counts, last + 1])
+    assert torch.equal(pick_blocks_triton(scores, more, own, last, 20, near=1)[0], found[0])
+    every = [*range(int(last[3]) + 1)]
+    assert pick_blocks_triton(scores, more, own, last, 20, near=1)[1, 3].tolist() == every + [0] * (20 - len(every))
 
 
 @pytest.fixture
@@ -443,7 +464,13 @@ def test_band_split(queries, keys, gap, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "spec", ["block_sparse:block=16,top_blocks=4", "xattention:block=16,threshold=0.6", "vertical_slash:sparsity=0.2"]
+    "spec",
+    [
+        "block_sparse:block=16,top_blocks=4",
+        "xattention:block=16,threshold=0.6",
+        "xattention:block=16,sparsity=0.6",
+        "vertical_slash:sparsity=0.2",
+    ],
 )
 def test_backends_run_on_the_kernels(spec, monkeypatch):
     """What a backend chooses through the kernels is what it chooses through torch."""

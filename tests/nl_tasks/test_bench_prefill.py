@@ -31,6 +31,8 @@ def test_crossover_lies_between_the_lengths_that_straddle_it():
     assert crossover(rows[:1], "vertical_slash", 0.9) is None
     assert crossover(rows, "vertical_slash", 0.5) is None
     assert list(crossover_lines(rows, [0.5, 0.9])) == ["vertical_slash beats dense from  0.5: -   0.9: 11.3k"]
+    assert list(crossover_lines(rows[1:], [0.9])) == ["vertical_slash beats dense from  0.9: <=16.0k"]
+    assert list(crossover_lines(rows[:1], [0.9])) == ["vertical_slash beats dense from  0.9: never"]
 
 
 def test_of_several_providers_the_fastest_counts():
