@@ -33,7 +33,7 @@ def usable(q: Tensor, plan: BlockPlan) -> bool:
     return fits and runs_fa4(q)
 
 
-@kernel(BlockPlan, "fa4", usable)
+@kernel(BlockPlan, "fa4", usable, pays_from=16 * 1024)
 def block_sparse_fa4(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, scale: float) -> tuple[Tensor, Tensor]:
     """Attention over the listed blocks; shapes as in `AttentionKernel`."""
     from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch

@@ -25,27 +25,29 @@ class AttentionKernel(Protocol):
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered kernel and the test that says whether it can run given inputs."""
+    """A registered kernel, the test that says whether it can run given inputs, and the rows from which it pays."""
 
     run: Callable[..., tuple[Tensor, Tensor]]
     usable: Callable[..., bool]
+    pays_from: int
 
 
 _KERNELS: dict[tuple[type[Plan], str], Entry] = {}
 
 
 def kernel(
-    plan_type: type[Plan], provider: str, usable: Callable[..., bool] = lambda q, plan: True
+    plan_type: type[Plan], provider: str, usable: Callable[..., bool] = lambda q, plan: True, pays_from: int = 0
 ) -> Callable[[Callable[..., tuple[Tensor, Tensor]]], Callable[..., tuple[Tensor, Tensor]]]:
     """Register the decorated kernel for `plan_type`; `usable(q, plan)` says whether it can run an input.
 
+    For fewer than `pays_from` query rows "auto" prefers those after it in `PROVIDERS`, which start fewer kernels.
     Raises ValueError for a provider that is not in `PROVIDERS`.
     """
     if provider not in PROVIDERS:
         raise ValueError(f"provider={provider!r} is out of range: one of {', '.join(PROVIDERS)}")
 
     def add(run: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
-        _KERNELS[plan_type, provider] = Entry(run, usable)
+        _KERNELS[plan_type, provider] = Entry(run, usable, pays_from)
         return run
 
     return add
@@ -58,15 +60,16 @@ def usable_providers(q: Tensor, plan: Plan) -> list[str]:
 
 
 def find_kernel(q: Tensor, plan: Plan, provider: str) -> Callable[..., tuple[Tensor, Tensor]]:
-    """Return the kernel of `provider`, or with "auto" or "sparse" the fastest that can run `plan` on q's device.
+    """Return the kernel of `provider`, or with "auto" or "sparse" the fastest that can run `plan` on q.
 
     Raises ValueError for an unknown provider, and for one that cannot run this plan or input.
     """
     if provider not in ("auto", "sparse", *PROVIDERS):
         raise ValueError(f"provider={provider!r} is out of range: auto, sparse, {', '.join(PROVIDERS)}")
-    for name in PROVIDERS if provider in ("auto", "sparse") else (provider,):
+    chosen = provider in ("auto", "sparse")
+    for name in PROVIDERS if chosen else (provider,):
         entry = _KERNELS.get((type(plan), name))
-        if entry and entry.usable(q, plan):
+        if entry and entry.usable(q, plan) and not (chosen and q.shape[2] < entry.pays_from):
             return entry.run
     raise ValueError(
         f"provider={provider!r} cannot run a {type(plan).__name__} on {q.device.type} with head dim {q.shape[-1]} "
