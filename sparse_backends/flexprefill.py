@@ -32,7 +32,7 @@ class FlexPrefill(Backend):
     estimator = "attention of the last queries"
     allocation = "threshold"
     citation = "Lai et al. 2025, arXiv 2502.20766; as in Nawrot et al. 2025, arXiv 2504.17768, A.1.3"
-    dense_below = 17 * 1024
+    dense_below = 14 * 1024
 
     window: int = 256
     alpha: float | None = budget(0.9)

@@ -171,7 +171,8 @@ class _Call:
     def faster_dense(self, q: Tensor, k: Tensor) -> bool:
         """Whether this prompt is so short that dense attention is faster, and the caller asked for what is fastest."""
         whole = q.is_cuda and self.backend.phase == "prefill" and q.shape[2] == k.shape[2]
-        return self.forward.provider == "auto" and whole and q.shape[2] < self.backend.dense_below
+        share = q.shape[0] * q.shape[1] * q.shape[3] / (32 * 128)  # of the work for which `dense_below` was measured
+        return self.forward.provider == "auto" and whole and q.shape[2] * share**0.5 < self.backend.dense_below
 
     def memory(self, part: Part) -> dict[str, Any] | None:
         """What the backend remembers of a part's keys; None where they are not a stretch of the cache."""

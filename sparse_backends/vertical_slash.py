@@ -30,7 +30,7 @@ class VerticalSlash(Backend):
     estimator = "attention of the last queries"
     allocation = "uniform"
     citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1.2"
-    dense_below = 16 * 1024
+    dense_below = 14 * 1024
 
     window: int = 256
     verticals: int | None = budget(1024)

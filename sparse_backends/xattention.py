@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 from nl_tasks.kernels.antidiagonals import block_mass
 from nl_tasks.kernels.compact import compact
 from nl_tasks.kernels.devices import runs_triton
+from nl_tasks.kernels.masked import scratch_bytes
 from nl_tasks.kernels.plan import BlockPlan
 from nl_tasks.kernels.threshold_search import covering_blocks, reached
 from nl_tasks.sparse_backends.base import Backend
@@ -37,7 +38,7 @@ class XAttention(Backend):
     estimator = "antidiagonal sums"
     allocation = "threshold"
     citation = "Xu et al. 2025, arXiv 2503.16428, section 2"
-    dense_below = 22 * 1024
+    dense_below = 9 * 1024
 
     block: int = 128
     stride: int = 8
@@ -54,10 +55,7 @@ class XAttention(Backend):
         grid = BlockGrid(q.shape[2], k.shape[2], self.block)
         mass = block_mass(q, k, scale=scale, block=self.block, stride=self.stride)  # [B, Hq, R, C]
         shape = _Shape.of(grid, q.device)
-        order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True)
-        # The share held before each block in turn: a block is kept while that is below the threshold.
-        sure = (mass * shape.forced).sum(-1, keepdim=True)
-        before = pad(order.values.clamp_(min=0).cumsum(-1), (1, -1)).add_(sure).div_(mass.sum(-1, keepdim=True))
+        before = _held_before(mass, shape)
         if self.sparsity is None:
             threshold = torch.full((len(q), 1), self.threshold or 0.0, device=q.device)
             counts = reached(before, shape.available, threshold)[..., 0].int()
@@ -72,8 +70,9 @@ class XAttention(Backend):
             rows = counts.flatten(0, 1), shape.own, shape.last
             lists = pick_blocks_triton(mass.flatten(0, 1), *rows, grid.columns, near=0).unflatten(0, counts.shape[:2])
         else:
+            order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True).indices
             chosen = torch.arange(grid.columns, device=q.device) < counts[..., None]
-            kept = shape.forced.expand_as(chosen).scatter(3, order.indices, chosen) | shape.forced
+            kept = shape.forced.expand_as(chosen).scatter(3, order, chosen) | shape.forced
             lists, counts = compact(kept, grid.columns)
         return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, lists, counts)
 
@@ -84,6 +83,22 @@ class XAttention(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """One product of `stride` vectors at once for each pair of groups that causality allows."""
         return int((queries * keys - queries * (queries - 1) // 2) / self.stride)
+
+
+def _held_before(mass: Tensor, shape: "_Shape") -> Tensor:
+    """The share of a row's `mass` `[B, H, R, C]` that is held before each block is kept, in the order of keeping.
+
+    Some heads at a time, so that what sorting takes beside it stays small. What is forced is kept first.
+    """
+    before = torch.empty_like(mass)
+    heads, parts = mass.flatten(0, 1), before.flatten(0, 1)
+    step = max(1, 4 * scratch_bytes(mass.device) // (heads[0].nbytes))
+    for first in range(0, len(heads), step):
+        some = heads[first : first + step]
+        ranked = some.masked_fill(shape.hidden, 0).sort(dim=-1, descending=True).values.cumsum(-1)
+        sure = (some * shape.forced).sum(-1, keepdim=True)
+        torch.div(pad(ranked, (1, -1)).add_(sure), some.sum(-1, keepdim=True), out=parts[first : first + step])
+    return before
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,22 @@ class OnGpu(torch.Tensor):
 
 
 @pytest.mark.parametrize(
-    "provider,length,dense", [("auto", 64, True), ("auto", 24 * 1024, False), ("sparse", 64, False)]
+    "provider,shape,dense",
+    [
+        ("auto", (1, 32, 64, 128), True),
+        ("auto", (1, 32, 13 * 1024, 128), True),
+        ("auto", (1, 32, 15 * 1024, 128), False),
+        ("auto", (2, 32, 13 * 1024, 128), False),  # two sequences are more work
+        ("auto", (1, 8, 24 * 1024, 128), True),  # a quarter of the heads: from twice the length on
+        ("auto", (1, 8, 30 * 1024, 128), False),
+        ("sparse", (1, 32, 64, 128), False),
+    ],
 )
-def test_auto_alone_prefers_dense_for_short_prompts(provider, length, dense):
+def test_auto_alone_prefers_dense_for_short_prompts(provider, shape, dense):
     backend = parse_backend("vertical_slash:sparsity=0.9")
     call = object.__new__(_Call)
     call.backend, call.forward = backend, Forward(backend, lambda module: None, Run(backend), provider=provider)
-    q = torch.empty(1, 1, length, 8)
+    q = torch.empty(shape, device="meta")
     assert not call.faster_dense(q, q)  # not on a CPU
     on_gpu = q.as_subclass(OnGpu)
     assert call.faster_dense(on_gpu, q) == dense
