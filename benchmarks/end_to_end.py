@@ -1,6 +1,6 @@
 """Time to first token and tokens a second of a whole model, dense and sparse, and the outputs against a CPU's.
 
-    python benchmarks/end_to_end.py MODEL_FOLDER --len 8k,32k > benchmarks/h100_end_to_end.txt
+    python benchmarks/end_to_end.py MODEL_FOLDER --len 8k,32k >> benchmarks/h200_end_to_end.txt
 
 Needs torch and transformers alone. A folder with a config.json alone is a model with random weights, which is as fast.
 Lengths beyond the model's context scale its rotary embedding linearly. Prompts are those in `--prompts FILE.npz` (token

@@ -21,7 +21,13 @@ from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends import parse_backend
 
 NO_WORK = {"empty", "empty_like", "new_empty", "detach", "_unsafe_view", "_reshape_alias", "lift_fresh"}
-BACKENDS = ("vertical_slash:sparsity=0.8", "vertical_slash:verticals=200,slashes=200", "flexprefill:alpha=0.9")
+BACKENDS = (
+    "vertical_slash:sparsity=0.8",
+    "vertical_slash:verticals=200,slashes=200",
+    "flexprefill:alpha=0.9",
+    "xattention:sparsity=0.5",
+    "block_sparse:sparsity=0.5",
+)
 
 
 class Launches(TorchDispatchMode):

@@ -40,7 +40,7 @@ class BlockSparse(Backend):
     estimator = "block means"
     allocation = "uniform"
     citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1"
-    dense_below = 10 * 1024
+    dense_below = 8 * 1024
 
     block: int = 16
     top_blocks: int | None = budget(64)
