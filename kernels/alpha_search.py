@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from nl_tasks.kernels.devices import runs_triton
-from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_entries import line_entries
 from nl_tasks.kernels.line_search import nearest_step
 
 STEPS = 2**32  # shares that are told apart
@@ -51,7 +51,7 @@ def covering_sizes_torch(
 
     def entries(step: Tensor) -> Tensor:
         columns, diagonals = sizes(step)
-        return line_entries_torch(band_rank, column_rank, columns, diagonals, queries).sum(2)
+        return line_entries(band_rank, column_rank, columns, diagonals, queries).sum(2)
 
     step = nearest_step(entries, target, low, steps, mass.shape[1], mass.device)
     top = torch.full_like(step, steps)[None]

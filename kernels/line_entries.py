@@ -4,8 +4,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from nl_tasks.kernels.devices import runs_triton
-
 ROWS = 64  # rows that share a diagonal's block
 
 
@@ -14,19 +12,9 @@ def line_entries(band_rank: Tensor, column_rank: Tensor, verticals: Tensor, slas
 
     `band_rank` `[B, H, S + 64]` int32: at how many diagonals the place i - S relative to a block's first position joins
     the bands; `column_rank` `[B, H, S]` int32 likewise. `verticals`, `slashes` `[n, B, H]` int32 are the limits of the
-    n plans. Rows come in blocks of 64; each pair is counted once, as in `VerticalSlashPlan.computed`.
+    n plans. Rows come in blocks of 64; each pair is counted once, as in `VerticalSlashPlan.computed`. One plan at a
+    time; on a GPU the searches count for themselves (`triton_line_entries`).
     """
-    if runs_triton(band_rank) and queries == column_rank.shape[-1]:
-        from nl_tasks.kernels.triton_line_entries import line_entries_triton
-
-        return line_entries_triton(band_rank, column_rank, verticals, slashes)
-    return line_entries_torch(band_rank, column_rank, verticals, slashes, queries)
-
-
-def line_entries_torch(
-    band_rank: Tensor, column_rank: Tensor, verticals: Tensor, slashes: Tensor, queries: int
-) -> Tensor:
-    """`line_entries` in plain torch, one plan at a time."""
     keys = column_rank.shape[-1]
     row = torch.arange(keys, device=band_rank.device) - (keys - queries)  # row at which a key stands
     blocks = -(-queries // ROWS)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nl_tasks.kernels.devices import runs_triton
-from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_entries import line_entries
 
 
 def nearest_size(
@@ -33,7 +33,7 @@ def nearest_size_torch(
 
     def entries(k: Tensor) -> Tensor:  # of sizes [n, B]
         sizes = k[:, :, None].expand(-1, *shape)
-        return line_entries_torch(band_rank, column_rank, sizes, sizes.clamp(min=slashes), queries).sum(2)
+        return line_entries(band_rank, column_rank, sizes, sizes.clamp(min=slashes), queries).sum(2)
 
     return nearest_step(entries, target, low, high, shape[0], band_rank.device).int()
 

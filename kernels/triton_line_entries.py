@@ -1,24 +1,10 @@
 # mypy: disallow-untyped-defs=False
-"""Counting the entries of vertical-slash plans in Triton, for prefill from position 0."""
+"""Counting the entries of vertical-slash plans in Triton, for kernels that search: `line_entries` where T = S."""
 
-import torch
 import triton
 import triton.language as tl
-from torch import Tensor
 
 ROWS, STEP, WIDTH = 64, 64, 16  # rows of a block; blocks and residues that a program takes at a time
-
-
-def line_entries_triton(band_rank: Tensor, column_rank: Tensor, verticals: Tensor, slashes: Tensor) -> Tensor:
-    """`line_entries` where queries and keys are as many."""
-    plans, batch, heads = verticals.shape
-    keys = column_rank.shape[-1]
-    parts = torch.empty(ROWS // WIDTH, plans, batch * heads, dtype=torch.int64, device=band_rank.device)
-    _count[(ROWS // WIDTH, plans, batch * heads)](
-        band_rank.contiguous(), column_rank.contiguous(), verticals.int().contiguous(), slashes.int().contiguous(),
-        parts, keys, ROWS=ROWS, STEP=STEP, WIDTH=WIDTH, num_warps=4,
-    )  # fmt: skip
-    return parts.sum(0).view(plans, batch, heads)
 
 
 @triton.jit
@@ -56,15 +42,3 @@ def residue_entries(
         entries += tl.sum((covered * rows + alone).to(tl.int64), 0)[None, :]
         before += tl.sum(covered, 0)[None, :]
     return tl.sum(tl.sum(entries, 1), 0)
-
-
-@triton.jit
-def _count(
-    band_rank, column_rank, verticals, slashes, parts, keys,
-    ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr,
-):  # fmt: skip
-    plan, which = tl.program_id(1), tl.program_id(2).to(tl.int64)
-    limit_at = plan * tl.num_programs(2) + which
-    vertical, slash = tl.load(verticals + limit_at), tl.load(slashes + limit_at)
-    total = residue_entries(band_rank, column_rank, vertical, slash, which, keys, ROWS, STEP, WIDTH)
-    tl.store(parts + (tl.program_id(0) * tl.num_programs(1) + plan) * tl.num_programs(2) + which, total)

@@ -63,18 +63,7 @@ class XAttention(Backend):
             base = self.floor(q.shape[2], k.shape[2])
             target = (self.target(q.shape[2], k.shape[2]) - base) * q.shape[1]
             counts = covering_blocks(before, shape.available, shape.area, target)
-        if runs_triton(q) and grid.columns <= WIDEST:
-            from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
-
-            counts += shape.always
-            rows = counts.flatten(0, 1), shape.own, shape.last
-            lists = pick_blocks_triton(mass.flatten(0, 1), *rows, grid.columns, near=0).unflatten(0, counts.shape[:2])
-        else:
-            order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True).indices
-            chosen = torch.arange(grid.columns, device=q.device) < counts[..., None]
-            kept = shape.forced.expand_as(chosen).scatter(3, order, chosen) | shape.forced
-            lists, counts = compact(kept, grid.columns)
-        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, lists, counts)
+        return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *_listed(mass, counts, shape))
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""
@@ -99,6 +88,20 @@ def _held_before(mass: Tensor, shape: "_Shape") -> Tensor:
         sure = (some * shape.forced).sum(-1, keepdim=True)
         torch.div(pad(ranked, (1, -1)).add_(sure), some.sum(-1, keepdim=True), out=parts[first : first + step])
     return before
+
+
+def _listed(mass: Tensor, counts: Tensor, shape: "_Shape") -> tuple[Tensor, Tensor]:
+    """Lists of the forced blocks and the `counts` `[B, H, R]` others of most `mass`, and how many those are in all."""
+    columns = mass.shape[3]
+    if runs_triton(mass) and columns <= WIDEST:
+        from nl_tasks.kernels.triton_pick_blocks import pick_blocks_triton
+
+        counts = counts + shape.always
+        rows = counts.flatten(0, 1), shape.own, shape.last
+        return pick_blocks_triton(mass.flatten(0, 1), *rows, columns, near=0).unflatten(0, counts.shape[:2]), counts
+    order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True).indices
+    chosen = torch.arange(columns, device=mass.device) < counts[..., None]
+    return compact(shape.forced.expand_as(chosen).scatter(3, order, chosen) | shape.forced, columns)
 
 
 @dataclass(frozen=True, eq=False)

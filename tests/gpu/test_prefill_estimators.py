@@ -9,7 +9,6 @@ from nl_tasks.kernels.attention_mass import attention_mass, attention_mass_torch
 from nl_tasks.kernels.band_rank import band_rank, band_rank_torch
 from nl_tasks.kernels.block_means import block_means, block_means_torch
 from nl_tasks.kernels.compact import compact, compact_torch
-from nl_tasks.kernels.line_entries import line_entries, line_entries_torch
 from nl_tasks.kernels.line_lists import line_lists, line_lists_torch
 from nl_tasks.kernels.line_search import nearest_size, nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums, line_sums_torch
@@ -32,16 +31,6 @@ def test_line_sums(dim, rows, keys):
     for sums, wanted in zip(found, expected):
         torch.testing.assert_close(sums, wanted, atol=1e-4, rtol=2e-3)
         assert torch.equal(sums, line_sums(q, k, scale=0.1)[0 if sums is found[0] else 1])  # to the bit
-
-
-@pytest.mark.parametrize("keys", [1, 64, 1000, 5000])
-def test_line_entries(keys):
-    torch.manual_seed(0)
-    band_rank = torch.randint(0, 2 * keys, (2, 3, keys + 64), device=DEVICE, dtype=torch.int32)
-    column_rank = torch.rand(2, 3, keys, device=DEVICE).argsort(-1).int()
-    sizes = (torch.randint(0, keys + 1, (5, 2, 3), device=DEVICE, dtype=torch.int32) for _ in range(2))
-    tables = (band_rank, column_rank, *sizes)
-    assert torch.equal(line_entries(*tables, keys), line_entries_torch(*tables, keys))
 
 
 LINE_KEYS = [1, 63, 64, 65, 1000, 5000]

@@ -4,6 +4,8 @@ import os
 
 import pytest
 import torch
+import triton
+import triton.language as tl
 
 from nl_tasks.bench_head_by_head import AS_REFERENCE, head_by_head
 from nl_tasks.kernels import devices, triton_antidiagonals, triton_block_sparse, triton_support, triton_vertical_slash
@@ -19,7 +21,7 @@ from nl_tasks.kernels.block_sparse import block_sparse_attention
 from nl_tasks.kernels.column_blocks import column_blocks, column_blocks_torch
 from nl_tasks.kernels.compact import compact_torch, expand_torch
 from nl_tasks.kernels.fa4_vertical_slash import split_bands
-from nl_tasks.kernels.line_entries import line_entries_torch
+from nl_tasks.kernels.line_entries import line_entries
 from nl_tasks.kernels.line_lists import line_lists_torch
 from nl_tasks.kernels.line_search import nearest_size_torch
 from nl_tasks.kernels.line_sums import line_sums_torch
@@ -37,7 +39,7 @@ from nl_tasks.kernels.triton_block_sparse import block_sparse_triton
 from nl_tasks.kernels.triton_column_blocks import column_blocks_triton
 from nl_tasks.kernels.triton_compact import compact_triton
 from nl_tasks.kernels.triton_expand import expand_triton
-from nl_tasks.kernels.triton_line_entries import line_entries_triton
+from nl_tasks.kernels.triton_line_entries import ROWS, STEP, WIDTH, residue_entries
 from nl_tasks.kernels.triton_line_lists import line_lists_triton
 from nl_tasks.kernels.triton_line_search import nearest_size_triton
 from nl_tasks.kernels.triton_line_sums import line_sums_triton
@@ -216,11 +218,24 @@ def test_line_sums(rows, keys):
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
+@triton.jit
+def entries_of_parts(
+    band_rank, column_rank, verticals, slashes, parts, keys, ROWS: tl.constexpr, STEP: tl.constexpr, WIDTH: tl.constexpr
+):
+    """What each part of a head's residues counts for each of some plans of one sequence."""
+    at = tl.program_id(1) * tl.num_programs(2) + tl.program_id(2)
+    limits = tl.load(verticals + at), tl.load(slashes + at)
+    entries = residue_entries(band_rank, column_rank, limits[0], limits[1], tl.program_id(2), keys, ROWS, STEP, WIDTH)
+    tl.store(parts + at * tl.num_programs(0) + tl.program_id(0), entries)
+
+
 @pytest.mark.parametrize("keys", [1, 64, 77, 200])
 def test_line_entries(keys):
     ranks = torch.randint(0, 2 * keys, (1, 2, keys + 64), dtype=torch.int32), torch.rand(1, 2, keys).argsort(-1).int()
     sizes = [torch.randint(0, keys + 1, (2, 1, 2), dtype=torch.int32) for _ in range(2)]
-    assert torch.equal(line_entries_triton(*ranks, *sizes), line_entries_torch(*ranks, *sizes, keys))
+    parts = torch.empty(2, 2, ROWS // WIDTH, dtype=torch.int64)
+    entries_of_parts[(ROWS // WIDTH, 2, 2)](*ranks, *sizes, parts, keys, ROWS=ROWS, STEP=STEP, WIDTH=WIDTH)
+    assert torch.equal(parts.sum(2)[:, None], line_entries(*ranks, *sizes, keys))
 
 
 @pytest.mark.parametrize("keys,queries", [(200, 200), (150, 90)])
@@ -232,7 +247,7 @@ def test_line_entries_are_those_of_plans(keys, queries):
         table = plan.band_table()
         sizes = torch.ones(1, 1, 2, dtype=torch.int32)
         ranks = (~table).int(), (~plan.column_table()).int()
-        assert torch.equal(line_entries_torch(*ranks, sizes, sizes, queries)[0], plan.computed())
+        assert torch.equal(line_entries(*ranks, sizes, sizes, queries)[0], plan.computed())
 
 
 KEYS = [1, 63, 64, 65, 1000]
@@ -294,7 +309,7 @@ def test_covering_sizes(heads, keys, share, steps, sizes):
     mass = torch.rand(2, 2, heads, keys, dtype=torch.float64).pow(8).sort(-1, descending=True).values
     mass[..., keys - keys // 5 :] = 0
     lowest = torch.full((1, 2, heads), least)
-    target = int(line_entries_torch(*ranks, lowest, lowest, keys)[0, 0].sum())
+    target = int(line_entries(*ranks, lowest, lowest, keys)[0, 0].sum())
     if share is not None:
         target = int(share * heads * keys * (keys + 1) / 2)
     given = *ranks, mass.cumsum(-1), target, min(0, 4 - least), least, slashes, steps
