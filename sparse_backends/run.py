@@ -70,6 +70,12 @@ class _Tally:
             )
 
 
+def _of_layer(tallies: dict[int, _Tally], layer: int, heads: int, device: torch.device) -> _Tally:
+    if layer not in tallies:  # every generated token asks in every layer: none is made that is not kept
+        tallies[layer] = _Tally(heads, device)
+    return tallies[layer]
+
+
 class Run:
     """Records of the calls in which a backend acts: prompts for prefill methods, generated tokens for the others.
 
@@ -168,7 +174,7 @@ class Run:
         lengths = np.atleast_1d(plan.keys if seen is None else seen).tolist()
         causal = [causal_entries(plan.queries, length) for length in lengths]
         cost = 0 if phase == "evict" else self.backend.estimation(plan.queries, plan.keys)
-        tally = self._tallies.setdefault(layer, _Tally(heads, device))
+        tally = _of_layer(self._tallies, layer, heads, device)
         tally.add(first, computed, causal, prompt, cost, self._going)
         if self._given is not None and phase != "evict":
             evidence = self._seen(layer, heads, device)
@@ -181,7 +187,7 @@ class Run:
         if not self._recording:
             return
         rows, size = kept.shape[0], kept.shape[2]
-        tally = self._kept.setdefault(layer, _Tally(heads, kept.device))
+        tally = _of_layer(self._kept, layer, heads, kept.device)
         tally.forget(first, rows)  # a longer prompt of the same sequence
         tally.add(first, kept.sum(-1), size, size, 0, None)
         if self._given is not None:
