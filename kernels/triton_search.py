@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-defs=False
-"""Binary search in Triton, for kernels that look many bounds up in one ascending list."""
+"""Binary search in Triton, for kernels that look many bounds up in ascending lists."""
 
 import triton
 import triton.language as tl
@@ -9,9 +9,10 @@ import triton.language as tl
 def entries_below(listed, size, bound, inside, rounds):
     """Count the entries of `listed`, `size` of them and ascending, below each of `bound`; 0 where not `inside`.
 
-    `rounds` halvings leave nothing of a list shorter than 2**rounds.
+    `listed` is one list for all, or one for each of `inside`; `bound` likewise. `rounds` halvings leave nothing of a
+    list shorter than 2**rounds.
     """
-    low = tl.zeros_like(bound)
+    low = tl.zeros(inside.shape, tl.int32)
     high = tl.where(inside, low + size, low)
     for _ in range(0, rounds):
         middle = (low + high) // 2

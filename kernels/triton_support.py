@@ -20,7 +20,6 @@ __all__ = [
     "masked_softmax_step",
     "positive_scale",
     "product",
-    "rows_at",
     "rows_contiguous",
     "softmax_step",
     "store_rows",
@@ -59,14 +58,6 @@ def rows_contiguous(x: Tensor) -> Tensor:
 def empty_outputs(q: Tensor) -> tuple[Tensor, Tensor]:
     """Uninitialised output `[B, Hq, T, D]` like q, dense, and log-sum-exp `[B, Hq, T]` float32."""
     return torch.empty(q.shape, dtype=q.dtype, device=q.device), q.new_empty(q.shape[:-1], dtype=torch.float32)
-
-
-@triton.jit
-def rows_at(key, row, FAR: tl.constexpr):
-    """Offsets `[n, 1]` of the rows `key` `[n]`, `row` elements apart; in 64 bits if FAR."""
-    if FAR:
-        return key.to(tl.int64)[:, None] * row
-    return key[:, None] * row
 
 
 @triton.jit

@@ -10,6 +10,7 @@ import triton.language as tl
 from torch import Tensor
 
 from nl_tasks.kernels.triton_line_search import SIZES, nearest_tried, rounds_of, size_to_try
+from nl_tasks.kernels.triton_search import entries_below
 
 ROWS = 128  # of a program
 
@@ -30,19 +31,11 @@ def covering_blocks_triton(before: Tensor, available: Tensor, area: Tensor, targ
 
 @triton.jit
 def _reached(before, available, step, at, inside, rows, columns, halvings, STEPS: tl.constexpr):
-    """Blocks that the rows `at` keep at a step; halves as torch.searchsorted does."""
+    """Blocks that the rows `at` keep at a step."""
     threshold = (step.to(tl.float64) / STEPS).to(tl.float32)
-    listed = before + at.to(tl.int64) * columns
-    low = tl.zeros_like(at)
-    high = tl.where(inside, low + columns, low)
-    for _ in range(0, halvings):
-        middle = (low + high) // 2
-        searched = low < high
-        right = searched & (tl.load(listed + middle, mask=searched, other=0.0) < threshold)
-        low = tl.where(right, middle + 1, low)
-        high = tl.where(searched, tl.where(right, high, middle), high)
+    below = entries_below(before + at.to(tl.int64) * columns, columns, threshold, inside, halvings)
     most = tl.load(available + at % rows, mask=inside, other=0).to(tl.int32)
-    return tl.where(threshold >= 1, most, tl.minimum(low, most))
+    return tl.where(threshold >= 1, most, tl.minimum(below, most))
 
 
 @triton.jit(do_not_specialize=["done", "target", "lists", "rows", "columns", "halvings"])

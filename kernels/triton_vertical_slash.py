@@ -28,7 +28,6 @@ from nl_tasks.kernels.triton_support import (
     masked_softmax_step,
     positive_scale,
     product,
-    rows_at,
     rows_contiguous,
     softmax_step,
     store_rows,
@@ -195,8 +194,8 @@ def _attend(
     near = tl.load(rest + step, mask=step < whole, other=0)
     for start in range(0, whole, KEYS):
         key = frame + near
-        k_tile = tl.load(k + rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
-        v_tile = tl.load(v + rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
         near = tl.load(rest + start + KEYS + step, mask=start + KEYS + step < whole, other=0)
         scores = product(q_tile, tl.trans(k_tile), EXACT)
         high, total, acc = softmax_step(scores, v_tile, high, total, acc, scale, EXACT)
@@ -212,8 +211,8 @@ def _attend(
         key = tl.where(in_bands, frame + near, far)
         real = (at < count) & (key < keys)
         loaded = real[:, None] & real_dims
-        k_tile = tl.load(k + rows_at(key, k_row, FAR) + dims[None, :], mask=loaded, other=0.0)
-        v_tile = tl.load(v + rows_at(key, v_row, FAR) + dims[None, :], mask=loaded, other=0.0)
+        k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=loaded, other=0.0)
+        v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=loaded, other=0.0)
         allowed = real[None, :] & (key[None, :] <= position[:, None])
         if FRAME == BLOCK:  # one block: its bands are at the same keys for all rows
             there = (tl.load(bands + key - frame + keys, mask=real, other=0) != 0)[None, :]
@@ -234,8 +233,8 @@ def _attend(
                 v_tile = v_kept.load([batch, head, start, 0]).reshape(KEYS, WIDE)
             else:
                 key = tl.load(columns + start + step)
-                k_tile = tl.load(k + rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
-                v_tile = tl.load(v + rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+                k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+                v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
             scores = product(q_tile, tl.trans(k_tile), EXACT)
             high, total, acc = softmax_step(scores, v_tile, high, total, acc, scale, EXACT)
         cut_lists += at * blocks
@@ -248,10 +247,18 @@ def _attend(
                 k_tile = k_kept.load([batch, head, start, 0]).reshape(KEYS, WIDE)
                 v_tile = v_kept.load([batch, head, start, 0]).reshape(KEYS, WIDE)
             else:
-                k_tile = tl.load(k + rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
-                v_tile = tl.load(v + rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+                k_tile = tl.load(k + _rows_at(key, k_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
+                v_tile = tl.load(v + _rows_at(key, v_row, FAR) + dims[None, :], mask=real_dims, other=0.0)
             alone = real & (tl.load(bands_here + key, mask=real, other=1) == 0)
             allowed = alone[None, :] & (key[None, :] <= position[:, None])
             scores = product(q_tile, tl.trans(k_tile), EXACT)
             high, total, acc = masked_softmax_step(scores, allowed, v_tile, high, total, acc, scale, EXACT)
     store_rows(out, lse, place, row, queries, dims, high, total, acc, ln2, DIM)
+
+
+@triton.jit
+def _rows_at(key, row, FAR: tl.constexpr):
+    """Offsets `[n, 1]` of the rows `key` `[n]`, `row` elements apart; in 64 bits if FAR."""
+    if FAR:
+        return key.to(tl.int64)[:, None] * row
+    return key[:, None] * row

@@ -42,9 +42,9 @@ class Backend(ABC):
     """Whether `plan` takes `memory`: a dict that stays with the cache while that only grows (None: nothing stays)."""
 
     dense_below: ClassVar[int] = 0
-    """Tokens of one prompt, 32 heads of dimension 128, below which dense attention is faster on a GPU: sparsity 0.9 in
-    benchmarks/h200_prefill.txt. What a method costs beside its products hardly depends on their number, so that less
-    work, of fewer or smaller heads, pays from longer prompts on."""
+    """Tokens of one prompt, 32 heads of dimension 128, below which dense attention is faster on a GPU: sparsity 0.9 and
+    blocks of 128 in benchmarks/h200_prefill.txt. What a method costs beside its products hardly depends on their
+    number, so that less work, of fewer or smaller heads, pays from longer prompts on."""
 
     sparsity: float | None = None
 
