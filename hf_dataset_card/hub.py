@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, constants, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, HfFileSystem, constants, get_token
 from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
 
 # The HTTP library's own is among the bases; a file that does not arrive is a RuntimeError, whatever the cause
@@ -75,6 +75,10 @@ class HubRepo:
         """A small file of the repo."""
         with self._failing(path):
             return Path(self._api.hf_hub_download(self.name, path, repo_type="dataset", revision=revision)).read_bytes()
+
+    def files(self) -> HfFileSystem:
+        """The files of all repos by address ("hf://datasets/NAME@REVISION/PATH"), read in parts as they are needed."""
+        return HfFileSystem(endpoint=constants.ENDPOINT, token=self.token)
 
     def commit(self, files: Mapping[str, Path | bytes], removed: Sequence[str], *, message: str, parent: str) -> Commit:
         """Put all `files` (by their path in the repo) and remove `removed`, in one commit upon `parent`.

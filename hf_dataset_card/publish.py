@@ -9,7 +9,9 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import pyarrow.parquet as pq
 
 from nl_tasks.generators.sample import content_hash
 from nl_tasks.hf_dataset_card.hub import Commit, Head, HubError, HubRepo
@@ -121,14 +123,14 @@ def _configs_there(repo: HubRepo, head: Head, *, replace: bool) -> dict[str, lis
 
 
 def _first_row(repo: HubRepo, config: str, revision: str) -> dict[str, Any]:
-    """Row 0 of a config as anybody would get it from the Hub, without the rest of its files."""
+    """Row 0 of a config, of the file that `datasets` finds on the Hub for it, without the rest of its files."""
     import datasets  # here: it takes a second, and a dry run need not wait for it
 
     try:
-        rows = datasets.load_dataset(
-            repo.name, config, split="test", streaming=True, revision=revision, token=repo.token
-        )
-        return dict(next(iter(rows)))
+        builder = datasets.load_dataset_builder(repo.name, config, revision=revision, token=repo.token)
+        path = builder.config.data_files["test"][0]
+        with repo.files().open(path, "rb") as file:
+            return _parquet_row(file) if path.endswith(".parquet") else dict(json.loads(next(file)))
     except StopIteration:
         raise HubError(f"{repo.name} was uploaded (revision {revision}), but {config} has no rows there") from None
     except Exception as error:  # of whichever library: the upload is done, and what came back cannot be read
@@ -137,6 +139,17 @@ def _first_row(repo: HubRepo, config: str, revision: str) -> dict[str, Any]:
             f"{repo.name} was uploaded (revision {revision}), but {config} cannot be loaded from there "
             f"({type(error).__name__}: {reason})"
         ) from None
+
+
+def _parquet_row(file: IO[bytes]) -> dict[str, Any]:
+    """What is hashed of row 0. Raises StopIteration if there is none.
+
+    Read in this thread, not by streaming with `datasets`: Arrow's threads may still hold a file of Python when the
+    process ends, and then abort it (apache/arrow#45214), here after a publication that went well.
+    """
+    rows = pq.ParquetFile(file, pre_buffer=False)
+    batch = next(rows.iter_batches(batch_size=1, columns=["prompt", "answers", "sha256"], use_threads=False))
+    return dict(batch.to_pylist()[0])
 
 
 def _require_equal(config: str, row: Mapping[str, Any], expected: str) -> None:
