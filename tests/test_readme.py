@@ -1,11 +1,14 @@
-"""The README shows what the package makes, and its Python runs."""
+"""The README shows what the package makes, and its Python runs; the maps of folders are whole."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 from nl_tasks import get_task, load_tokenizer
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_sample_it_shows_is_the_sample():
@@ -25,3 +28,10 @@ def test_a_sample_from_python():
     found = {}
     exec(script, found)
     assert found["sample"].num_tokens == 8192
+
+
+@pytest.mark.parametrize("folder", ["kernels", "sparse_backends"])
+def test_the_map_of_a_folder_names_its_files(folder):
+    text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+\.py)`", text)) - {"__init__.py", "NAME.py", "triton_NAME.py"}
+    assert named == {path.name for path in (ROOT / folder).glob("*.py")} - {"__init__.py"}
