@@ -4,11 +4,9 @@ The cache is `$NL_TASKS_CACHE`, or `~/.cache/nl-tasks`.
 """
 
 import hashlib
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
+from nl_tasks.generators.cache import cache_root, whole_folder
 from nl_tasks.generators.tokenizer_hf import HuggingFaceTokenizer, first_line
 
 
@@ -25,10 +23,9 @@ def load_gguf(path: str) -> HuggingFaceTokenizer:
 
 def cache_folder(file: Path) -> Path:
     """Where the tokenizer of `file`, as it is now, is kept."""
-    root = Path(os.environ.get("NL_TASKS_CACHE") or Path.home() / ".cache" / "nl-tasks")
     state = file.stat()  # its content would take minutes to hash: such files reach hundreds of gigabytes
     key = hashlib.sha256(f"{file}\n{state.st_size}\n{state.st_mtime_ns}".encode()).hexdigest()[:16]
-    return root / "gguf" / f"{file.stem}-{key}"
+    return cache_root() / "gguf" / f"{file.stem}-{key}"
 
 
 def _convert(path: str, file: Path, folder: Path) -> None:
@@ -43,13 +40,5 @@ def _convert(path: str, file: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
     except Exception as error:  # whatever a broken or foreign file leads to
         raise ValueError(f"tokenizer 'gguf:{path}' cannot be read: {first_line(error)}") from error
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent))
-    try:
+    with whole_folder(folder) as scratch:
         tokenizer.save_pretrained(scratch)
-        scratch.rename(folder)  # whole or not at all
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and its folder is as good
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -8,11 +8,11 @@ groups list their tasks one by one: lm-eval reports each, and below the group's 
 """
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from nl_tasks.atomic_file import write_atomic
+from nl_tasks.generators.cache import cache_root
 from nl_tasks.generators.task import Task, task_types
 
 FOLDER = Path(__file__).parent / "lm_eval_tasks"
@@ -47,8 +47,7 @@ def task_folder() -> Path:
     if all(map(is_ours, known)):
         return FOLDER
     texts = {**yaml_files(known), TEMPLATE: (FOLDER / TEMPLATE).read_text(encoding="utf-8")}
-    cache = Path(os.environ.get("NL_TASKS_CACHE") or Path.home() / ".cache" / "nl-tasks")
-    folder = cache / "lm_eval_tasks" / hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
+    folder = cache_root() / "lm_eval_tasks" / hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:16]
     write_folder(folder, texts)
     return folder
 

