@@ -15,7 +15,7 @@ from nl_tasks.kernels import (  # noqa: F401 (they register themselves)
     tokens,
     vertical_slash,
 )
-from nl_tasks.kernels.devices import has_triton
+from nl_tasks.kernels.devices import has_triton, on_device_of
 from nl_tasks.kernels.plan import Plan
 from nl_tasks.kernels.provider import find_kernel
 
@@ -36,4 +36,5 @@ def attention(
         raise ValueError(f"shapes disagree: q {tuple(q.shape)}, k {tuple(k.shape)}, v {tuple(v.shape)}")
     if (plan.queries, plan.keys) != (queries, k.shape[2]):
         raise ValueError(f"the plan is for {plan.queries} rows x {plan.keys} keys, not {queries} x {k.shape[2]}")
-    return find_kernel(q, plan, provider)(q, k, v, plan, scale=scale)
+    with on_device_of(q):
+        return find_kernel(q, plan, provider)(q, k, v, plan, scale=scale)

@@ -1,6 +1,7 @@
 """Which devices can run Triton kernels, and how much they hold; for modules that must load without Triton."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.util import find_spec
 
@@ -19,6 +20,11 @@ def has_triton() -> bool:
 def runs_triton(x: Tensor) -> bool:
     """Whether Triton kernels run on x: a GPU, or any device under Triton's interpreter (for tests)."""
     return has_triton() and (x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
+
+
+def on_device_of(x: Tensor) -> AbstractContextManager[object]:
+    """Make x's GPU the current one: Triton and FlashAttention-4 launch there, wherever their inputs lie."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
 
 
 @cache

@@ -133,7 +133,7 @@ class Session:
             data_sha256=rows_hash(row["doc"]["sha256"] for row in rows),
             code_sha256=code_hash(),
             environment={
-                **environment(torch.cuda.get_device_name() if "cuda" in self.device else self.device),
+                **environment(torch.cuda.get_device_name(self.device) if "cuda" in self.device else self.device),
                 "batch": model.batch,  # less than was asked for if the device had not the memory
                 "model_shape": None if (shape := shape_of(self.folder)) is None else asdict(shape),
             },

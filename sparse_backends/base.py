@@ -10,10 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
+from functools import wraps
 from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
+from nl_tasks.kernels.devices import on_device_of
 from nl_tasks.kernels.plan import Plan, causal_entries
 from nl_tasks.sparse_backends.budget import too_sparse
 from nl_tasks.sparse_backends.hook import attach
@@ -47,6 +49,11 @@ class Backend(ABC):
     number, so that less work, of fewer or smaller heads, pays from longer prompts on."""
 
     sparsity: float | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "plan" in vars(cls):  # kernels are launched on the current GPU: it has to be q's
+            cls.plan = _where_q_lies(cls.plan)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         own = [field for field in fields(self) if "budget" in field.metadata]
@@ -135,3 +142,12 @@ class Backend(ABC):
     ) -> AbstractContextManager[Run]:
         """Run `model` (transformers) with this backend inside a `with` block; see `nl_tasks.sparse_backends.hook`."""
         return attach(self, model, dense_layers=dense_layers, provider=provider, observe=observe)
+
+
+def _where_q_lies(plan: Callable[..., Plan]) -> Callable[..., Plan]:
+    @wraps(plan)
+    def there(self: Backend, q: Tensor, *args: Any, **options: Any) -> Plan:
+        with on_device_of(q):
+            return plan(self, q, *args, **options)
+
+    return there

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from nl_tasks.kernels.attention import attention
+from nl_tasks.kernels.devices import on_device_of
 from nl_tasks.kernels.plan import FullPlan, Plan, TokenPlan
 from nl_tasks.sparse_backends.evict import Slot, kept_positions
 from nl_tasks.sparse_backends.full import full_attention
@@ -61,17 +62,18 @@ class Forward:
         window = kwargs.get("sliding_window", getattr(module, "sliding_window", None))
         layer = int(module.layer_idx)  # type: ignore[arg-type] # set by every attention module of transformers
         sizes = query.shape[0], query.shape[2], key.shape[2]
-        if window is not None or layer in self.dense_layers:
-            parts = parts_of(attention_mask, *sizes)
-            out = self._over(
-                parts, query, key, value, lambda part, q, k, v: full_attention(q, k, v, scale=scale, window=window)
-            )
-        else:
-            call = _Call(self, layer, scale, self.slot_of(module), attention_mask, sizes)
-            out = call.evicted(query, key, value) if call.continues_evicted() else call.intact(query, key, value)
-            if self.backend.remembers:
-                call.slot.leave(key)
-        return out.transpose(1, 2).contiguous(), None
+        with on_device_of(query):  # layers may lie on any of several
+            if window is not None or layer in self.dense_layers:
+                parts = parts_of(attention_mask, *sizes)
+                out = self._over(
+                    parts, query, key, value, lambda part, q, k, v: full_attention(q, k, v, scale=scale, window=window)
+                )
+            else:
+                call = _Call(self, layer, scale, self.slot_of(module), attention_mask, sizes)
+                out = call.evicted(query, key, value) if call.continues_evicted() else call.intact(query, key, value)
+                if self.backend.remembers:
+                    call.slot.leave(key)
+            return out.transpose(1, 2).contiguous(), None
 
     def _over(
         self, parts: list[Part], q: Tensor, k: Tensor, v: Tensor, each: Callable[[Part, Tensor, Tensor, Tensor], Tensor]
