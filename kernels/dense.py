@@ -18,6 +18,7 @@ from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.fa4 import full_fa4, runs_fa4
 
 _SHORT = 1024  # rows below which launching costs more than any kernel saves
+_UNAVAILABLE = ("No available kernel", "No viable backend")  # how torch says so
 _LONG = 2**26  # bytes of keys and values from which on our split kernel decodes faster than torch's
 
 
@@ -47,6 +48,8 @@ def dense_kernels(q: Tensor, k: Tensor) -> dict[str, Callable[..., Tensor]]:
 def fastest_dense(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor | None:
     """Dense causal attention by the first of `dense_kernels`; None without one, or for so few rows that none pays.
 
+    A kernel of torch's that is switched off, or not in this build, is passed over.
+
     One row over a long cache is split over the GPU by our own kernel, as fast as cuDNN, which would have to be set up
     anew for each length, and faster than torch's flash kernel (benchmarks/h100_decode.txt).
     """
@@ -58,7 +61,11 @@ def fastest_dense(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor | 
     if q.shape[2] < _SHORT:
         return None
     for run in dense_kernels(q, k).values():
-        return run(q, k, v, scale=scale)
+        try:
+            return run(q, k, v, scale=scale)
+        except RuntimeError as error:
+            if not any(words in str(error) for words in _UNAVAILABLE):
+                raise
     return None
 
 

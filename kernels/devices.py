@@ -13,13 +13,22 @@ _HOPPER = 232448
 
 @cache
 def has_triton() -> bool:
-    """Whether Triton is installed (it is made for Linux alone)."""
-    return find_spec("triton") is not None
+    """Whether Triton 3.4 or newer is installed (it is made for Linux alone)."""
+    try:
+        return find_spec("triton.tools.tensor_descriptor") is not None  # which older ones lack, and the kernels need
+    except ImportError:
+        return False
 
 
 def runs_triton(x: Tensor) -> bool:
-    """Whether Triton kernels run on x: a GPU, or any device under Triton's interpreter (for tests)."""
-    return has_triton() and (x.is_cuda or os.environ.get("TRITON_INTERPRET") == "1")
+    """Whether Triton kernels run on x: a GPU that they fit, or any device under Triton's interpreter (for tests)."""
+    return has_triton() and (_fits_kernels(x.device) if x.is_cuda else os.environ.get("TRITON_INTERPRET") == "1")
+
+
+@cache
+def _fits_kernels(device: torch.device) -> bool:
+    """Ampere or newer, whose shared memory the tiles are made for. AMD's GPUs count their versions otherwise."""
+    return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def on_device_of(x: Tensor) -> AbstractContextManager[object]:

@@ -1,6 +1,8 @@
 """FlashAttention-4 (package flash-attn-4): dense and block-sparse attention for Hopper, compiled at the first call."""
 
+import warnings
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,11 +15,24 @@ from nl_tasks.kernels.provider import kernel
 
 @cache
 def has_fa4() -> bool:
-    """Whether flash-attn-4 is installed."""
+    """Whether flash-attn-4 is installed and can be imported; warns, once, if it is and cannot."""
     try:
-        return find_spec("flash_attn.cute") is not None
-    except (ImportError, ValueError):
+        if find_spec("flash_attn.cute") is None:
+            return False
+    except (ImportError, ValueError):  # no flash_attn at all
         return False
+    try:
+        for module in ("interface", "block_sparsity"):
+            import_module(f"flash_attn.cute.{module}")
+    except Exception as error:  # whatever is missing of it, or too new or old for it
+        reason = (str(error).strip().splitlines() or [""])[0]
+        warnings.warn(
+            f"flash-attn-4 is installed but cannot be imported ({type(error).__name__}: {reason}); "
+            "other kernels run instead: pip install 'nl-tasks[fa4]' mends it, or remove flash-attn-4",
+            stacklevel=2,
+        )
+        return False
+    return True
 
 
 def runs_fa4(q: Tensor) -> bool:

@@ -14,9 +14,9 @@ from nl_tasks.kernels.provider import kernel
 
 
 def usable(q: Tensor, plan: BlockPlan) -> bool:
-    """On a GPU, blocks that its tiles of 128 rows and 64 keys divide, head dimensions that are powers of two."""
+    """On a GPU with torch 2.9, blocks that tiles of 128 rows and 64 keys divide, power-of-two head dimensions."""
     blocks = plan.query_block % 128 == 0 and plan.key_block % 64 == 0
-    return q.is_cuda and blocks and q.shape[-1] in (16, 32, 64, 128, 256)
+    return q.is_cuda and hasattr(flex, "AuxRequest") and blocks and q.shape[-1] in (16, 32, 64, 128, 256)
 
 
 @kernel(BlockPlan, "flex", usable)

@@ -1,4 +1,4 @@
-"""Kernels are launched on the GPU where their inputs lie."""
+"""Which GPUs run our kernels, and that they are launched on the one where their inputs lie."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -19,6 +19,24 @@ def test_the_gpu_of_a_tensor_is_the_current_one_meanwhile(monkeypatch):
     with devices.on_device_of(torch.zeros(1)):  # a CPU has none
         pass
     assert len(entered) == 1
+
+
+@pytest.mark.parametrize(("version", "fits"), [((7, 5), False), ((8, 0), True), ((9, 0), True), ((12, 0), True)])
+def test_triton_kernels_are_for_ampere_and_newer(monkeypatch, version, fits):
+    monkeypatch.setattr(devices, "has_triton", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: version)
+    devices._fits_kernels.cache_clear()
+    assert devices.runs_triton(SimpleNamespace(is_cuda=True, device=torch.device("cuda:0"))) is fits
+    devices._fits_kernels.cache_clear()
+
+
+def test_a_triton_without_descriptors_counts_as_none(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError("No module named 'triton'")
+
+    for find, expected in ((missing, False), (lambda name: None, False), (lambda name: name, True)):
+        monkeypatch.setattr(devices, "find_spec", find)
+        assert devices.has_triton.__wrapped__() is expected
 
 
 def test_attention_runs_there(monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from nl_tasks.kernels import provider
+from nl_tasks.kernels import fa4, provider
 from nl_tasks.kernels.plan import FullPlan
 
 
@@ -39,3 +39,16 @@ def test_a_kernel_that_cannot_run_is_named(kernels):
     q = torch.zeros(1, 1, 9, 8)
     with pytest.raises(ValueError, match="provider='triton' cannot run a FullPlan on cpu with head dim 8"):
         provider.find_kernel(q, FullPlan(9, 9, 1, 1, q.device), "triton")
+
+
+def test_a_flash_attn_4_that_cannot_be_imported_is_said_once_and_not_used(monkeypatch):
+    def broken(module):
+        raise ImportError("no cutlass of this time")
+
+    monkeypatch.setattr(fa4, "find_spec", lambda module: module)
+    monkeypatch.setattr(fa4, "import_module", broken)
+    fa4.has_fa4.cache_clear()
+    with pytest.warns(UserWarning, match="cannot be imported .ImportError: no cutlass of this time") as said:
+        assert not fa4.has_fa4() and not fa4.has_fa4()
+    assert len(said) == 1
+    fa4.has_fa4.cache_clear()
