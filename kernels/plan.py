@@ -109,13 +109,17 @@ class BlockPlan(Plan):
         return self.indices.device
 
     def computed(self) -> Tensor:  # noqa: D102
-        rows = torch.arange(self.indices.shape[2], device=self.device)
-        length = (self.queries - rows * self.query_block).clamp(max=self.query_block)[:, None]  # [R, 1]
-        first = self.indices.long() * self.key_block  # [B, H, R, M]
+        row = torch.arange(self.indices.shape[2], device=self.device) * self.query_block
+        length = (self.queries - row).clamp(max=self.query_block)  # [R]
+        # Lists ascend: causality and the last key can cut only their last entries, of which there are few.
+        near = min(-(-self.query_block // self.key_block) + 1, self.indices.shape[3])
+        place = self.counts[..., None].long() - near + torch.arange(near, device=self.device)  # [B, H, R, near]
+        first = self.indices.gather(-1, place.clamp(min=0)).long() * self.key_block
         width = (self.keys - first).clamp(max=self.key_block)
-        visible = self.offset + rows[:, None] * self.query_block - first + 1  # keys of the block the first row sees
-        entries = _ramp_sum(visible, length, width)
-        return torch.where(self.valid(), entries, 0).sum((2, 3))
+        visible = self.offset + row[:, None] - first + 1  # keys of the block that the first row sees
+        last = torch.where(place >= 0, _ramp_sum(visible, length[:, None], width), 0).sum(-1)
+        whole = (self.counts.long() - near).clamp(min=0) * length * self.key_block
+        return (whole + last).sum(-1)
 
     def valid(self) -> Tensor:
         """Which entries of `indices` are real, `[B, H, R, M]` bool."""

@@ -61,6 +61,14 @@ def page_plan(heads, queries, keys):
     return PagePlan(1, keys, 16, *listed(mask))
 
 
+def full_block_plan(queries, keys, bq, bk):
+    """Every block that some row sees."""
+    rows, columns = -(-queries // bq), -(-keys // bk)
+    last = torch.clamp((torch.arange(rows) + 1) * bq, max=queries) - 1 + keys - queries
+    mask = torch.arange(columns) * bk <= last[:, None]
+    return BlockPlan(queries, keys, bq, bk, *listed(mask.expand(1, 1, -1, -1)))
+
+
 SHAPES = [(1, 1), (1, 77), (63, 63), (64, 64), (65, 130), (200, 200)]
 MAKERS = {
     "block16": lambda h, t, s: block_plan(h, t, s, 16, 16),
@@ -101,6 +109,13 @@ def test_density_counts_the_mask_once(maker, queries, keys):
     assert torch.allclose(plan.density(), mask.sum((2, 3)).double() / causal_entries(queries, keys))
     middle = queries // 2
     assert torch.equal(plan.mask(middle, queries), mask[:, :, middle:])
+
+
+@pytest.mark.parametrize("blocks", [(1, 1), (16, 16), (64, 16), (16, 64), (10, 7), (7, 10), (128, 128)])
+@pytest.mark.parametrize("queries,keys", [*SHAPES, (199, 200), (2, 200), (129, 193)])
+def test_all_blocks_are_all_entries(blocks, queries, keys):
+    plan = full_block_plan(queries, keys, *blocks)
+    assert int(plan.computed()) == causal_entries(queries, keys)
 
 
 @pytest.mark.parametrize("maker,queries,keys", CASES)

@@ -44,6 +44,15 @@ def test_no_tensor_grows_with_the_square_of_the_length(spec):
     assert largest.bytes < LIMIT
 
 
+def test_counting_blocks_makes_nothing_as_large_as_their_lists():
+    torch.manual_seed(0)
+    q, k = torch.randn(1, HEADS, TOKENS, 8), torch.randn(1, 1, TOKENS, 8)
+    plan = get_backend("block_sparse", sparsity=0.5).plan(q, k, scale=0.3)
+    with Largest() as largest:
+        plan.density()
+    assert largest.bytes < plan.indices.nbytes / 8
+
+
 def test_a_whole_matrix_would_be_noticed():
     with Largest() as largest:
         torch.zeros(TOKENS, TOKENS, dtype=torch.float32)
