@@ -18,7 +18,6 @@ from nl_tasks.kernels.devices import runs_triton
 from nl_tasks.kernels.fa4 import full_fa4, runs_fa4
 
 _SHORT = 1024  # rows below which launching costs more than any kernel saves
-_UNAVAILABLE = ("No available kernel", "No viable backend")  # how torch says so
 _LONG = 2**26  # bytes of keys and values from which on our split kernel decodes faster than torch's
 
 
@@ -50,21 +49,22 @@ def fastest_dense(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor | 
 
     A kernel of torch's that is switched off, or not in this build, is passed over.
 
-    One row over a long cache is split over the GPU by our own kernel, as fast as cuDNN, which would have to be set up
-    anew for each length, and faster than torch's flash kernel (benchmarks/h100_decode.txt).
+    One row over a long cache is split over the GPU by our own kernel, as fast as cuDNN, which has to be set up anew for
+    each length, and faster than torch's flash kernel (benchmarks/h100_decode.txt); over a short one torch's others do.
     """
-    half = q.dtype in (torch.bfloat16, torch.float16)
-    if q.shape[2] == 1 and half and runs_triton(q) and q.shape[3] <= 256 and 2 * k.nbytes >= _LONG:
-        from nl_tasks.kernels.triton_tokens import attend_lists
+    if q.shape[2] == 1 and q.is_cuda and q.dtype in (torch.bfloat16, torch.float16):
+        if 2 * k.nbytes >= _LONG and q.shape[3] <= 256 and runs_triton(q):
+            from nl_tasks.kernels.triton_tokens import attend_lists
 
-        return attend_lists(q, k, v, None, None, 1, scale=scale)[0]
+            return attend_lists(q, k, v, None, None, 1, scale=scale)[0]
+        return _row_without_cudnn(q, k, v, scale=scale)
     if q.shape[2] < _SHORT:
         return None
     for run in dense_kernels(q, k).values():
         try:
             return run(q, k, v, scale=scale)
         except RuntimeError as error:
-            if not any(words in str(error) for words in _UNAVAILABLE):
+            if not _is_unavailable(error):
                 raise
     return None
 
@@ -81,6 +81,28 @@ def _flash(module: str, q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Ten
     run: Any = import_module(module).flash_attn_func
     out = run(*(x.transpose(1, 2) for x in (q, k, v)), softmax_scale=scale, causal=True)
     return (out[0] if isinstance(out, tuple) else out).transpose(1, 2)
+
+
+def _row_without_cudnn(q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor | None:
+    """One row by whichever kernel torch prefers but cuDNN, which every generated token would set up anew, for 50 ms.
+
+    None if torch has no other that may run.
+    """
+    allowed = torch.backends.cuda.cudnn_sdp_enabled()
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    try:
+        return scaled_dot_product_attention(q, k, v, scale=scale, enable_gqa=q.shape[1] != k.shape[1])
+    except RuntimeError as error:
+        if not _is_unavailable(error):
+            raise
+        return None
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(allowed)
+
+
+def _is_unavailable(error: RuntimeError) -> bool:
+    """Whether torch says so of its kernels: switched off, not in this build, or not for such inputs."""
+    return any(words in str(error) for words in ("No available kernel", "No viable backend"))
 
 
 def _sdpa(backend: SDPBackend, q: Tensor, k: Tensor, v: Tensor, *, scale: float) -> Tensor:

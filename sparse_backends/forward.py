@@ -12,7 +12,7 @@ from nl_tasks.kernels.devices import on_device_of
 from nl_tasks.kernels.plan import FullPlan, Plan, TokenPlan
 from nl_tasks.sparse_backends.evict import Slot, kept_positions
 from nl_tasks.sparse_backends.full import full_attention
-from nl_tasks.sparse_backends.padding import Part, parts_of
+from nl_tasks.sparse_backends.padding import Part, Parts
 from nl_tasks.sparse_backends.run import Run
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Forward:
     ) -> None:
         self.backend, self.slot_of, self.run = backend, slot_of, run
         self.dense_layers, self.provider, self.observe = dense_layers, provider, observe
+        self.parts = Parts()
 
     def __call__(
         self,
@@ -64,7 +65,7 @@ class Forward:
         sizes = query.shape[0], query.shape[2], key.shape[2]
         with on_device_of(query):  # layers may lie on any of several
             if window is not None or layer in self.dense_layers:
-                parts = parts_of(attention_mask, *sizes)
+                parts = self.parts.of(attention_mask, *sizes)
                 out = self._over(
                     parts, query, key, value, lambda part, q, k, v: full_attention(q, k, v, scale=scale, window=window)
                 )
@@ -135,7 +136,7 @@ class _Call:
 
     def intact(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attention while the cache holds everything; then, for eviction methods, what is to go."""
-        parts = parts_of(self.mask, self.batch, self.queries, self.keys)
+        parts = self.forward.parts.of(self.mask, self.batch, self.queries, self.keys)
         stays: list[Tensor | None] = []
         prompts: list[int] = []
 

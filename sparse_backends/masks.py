@@ -44,7 +44,7 @@ def padding_mask(
             f"attention_mask is for {attention_mask.shape[1]} tokens; with those in the cache there are "
             f"{kv_length + kv_offset}"
         )
-    return attention_mask.bool()
+    return attention_mask.to(torch.bool, copy=True)  # the caller may change theirs, and layers remember this one
 
 
 def _is_window(mask_function: Callable[..., Any], size: int) -> bool:

@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("transformers")
 
-from nl_tasks.sparse_backends import parse_backend
+from nl_tasks.sparse_backends import padding, parse_backend
 
 SPARSE = [
     "vertical_slash:verticals=8,slashes=64,window=16",
@@ -122,3 +122,33 @@ def test_evidence_for_another_number_of_rows_is_refused(tiny, prompts):
         run.start(evidence=[[(0, 4)], [(3, 5)]])
         with pytest.raises(ValueError, match="evidence is for 2 rows, the batch has 1"):
             model(prompts(20)[0][None])
+
+
+@pytest.mark.parametrize("architecture", ["llama", "gemma3"])
+def test_a_mask_is_looked_into_once_for_all_layers(monkeypatch, tiny, prompts, padded, architecture):
+    looked = []
+
+    def watched(mask, *sizes):
+        looked.append((mask, sizes))
+        return parts_of(mask, *sizes)
+
+    parts_of = padding.parts_of
+    monkeypatch.setattr(padding, "parts_of", watched)
+    model, batch = tiny(architecture), padded(prompts(120, 90), "left")
+    with parse_backend("streaming:window=40").attach(model), torch.no_grad():
+        model(**batch)
+    masked = [mask for mask, _ in looked if mask is not None]
+    assert len(masked) == (1 if architecture == "llama" else 2)  # Gemma's sliding layers have a mask of their own
+
+
+def test_a_mask_that_its_owner_changes_is_looked_into_anew(tiny, prompts, padded):
+    model, batch = tiny("llama"), padded(prompts(120, 90), "left")
+    mask = batch["attention_mask"].bool()
+    other = mask.clone()
+    other[1, :50] = False
+    with parse_backend("streaming:window=40").attach(model), torch.no_grad():
+        expected = model(batch["input_ids"], attention_mask=other).logits[1, 50:]
+        model(batch["input_ids"], attention_mask=mask)
+        mask[1, :50] = False
+        found = model(batch["input_ids"], attention_mask=mask).logits[1, 50:]
+    torch.testing.assert_close(found, expected, atol=0, rtol=0)
