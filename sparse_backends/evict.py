@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any, cast
+from weakref import ref
 
 import torch
 from torch import Tensor
@@ -19,7 +20,8 @@ class Slot:
     (evicted, or padding), `lengths` how many tokens each row has, and `prompts` how many of them were its prompt.
     While nothing more is evicted, `packed` says how many keys to be read stand in front `[B, Hkv]`, and how many places
     there were when they were put there; all after those are to be read; `whole` says that so are all of the former.
-    `ends` `[B, 1, 1]` is `lengths` on the device, once it was needed. `memory` is what a backend remembers.
+    `ends` `[B, 1, 1]` is `lengths` on the device, once it was needed. `memory` is what a backend remembers. `announced`
+    says that the next call comes from a model with the backend attached.
     """
 
     prompt: int | None = None
@@ -30,19 +32,20 @@ class Slot:
     whole: bool = False
     ends: Tensor | None = None
     memory: dict[Any, dict[str, Any]] = field(default_factory=dict)
-    _left: tuple[Tensor, int] | None = None
+    announced: bool = False
+    _left: "tuple[ref[Tensor], int] | None" = None
     _compared: bool = False
 
     def compare(self, keys: Tensor | None) -> None:
         """Forget `memory` unless `keys`, which the cache holds before a call, are those that the last call left."""
-        if self._left is None or self._left[0] is not keys or self._left[1] != _version(keys):
+        if keys is None or self._left is None or self._left[0]() is not keys or self._left[1] != _version(keys):
             self.memory.clear()
         self._left, self._compared = None, True
 
     def leave(self, keys: Tensor) -> None:
         """End a call: `keys` are what the cache holds now. Where nobody compares, nothing is remembered."""
         if self._compared:
-            self._left, self._compared = (keys, _version(keys)), False
+            self._left, self._compared = (ref(keys), _version(keys)), False  # whoever owns the cache may drop them
         else:
             self.memory.clear()
 
@@ -88,7 +91,17 @@ class EvictedLayer(DynamicLayer):
         self.nl_slot = slot
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append keys and values `[B, Hkv, n, D]`."""
+        """Append keys and values `[B, Hkv, n, D]`.
+
+        Raises ValueError if a model without the backend reads on where heads or rows kept different numbers of tokens:
+        it would take what they are padded with for tokens.
+        """
+        slot = self.nl_slot
+        if slot.positions is not None and not slot.whole and not slot.announced:
+            raise ValueError(
+                "heads of this cache kept different numbers of tokens: go on with it while the backend is attached"
+            )
+        slot.announced = False
         self.seen += key_states.shape[-2]
         return super().update(key_states, value_states, *args, **kwargs)
 

@@ -12,6 +12,7 @@ from nl_tasks.kernels.devices import on_device_of
 from nl_tasks.kernels.plan import FullPlan, Plan, TokenPlan
 from nl_tasks.sparse_backends.evict import Slot, kept_positions
 from nl_tasks.sparse_backends.full import full_attention
+from nl_tasks.sparse_backends.inference import ForInference
 from nl_tasks.sparse_backends.padding import Part, Parts
 from nl_tasks.sparse_backends.run import Run
 
@@ -63,7 +64,7 @@ class Forward:
         window = kwargs.get("sliding_window", getattr(module, "sliding_window", None))
         layer = int(module.layer_idx)  # type: ignore[arg-type] # set by every attention module of transformers
         sizes = query.shape[0], query.shape[2], key.shape[2]
-        with on_device_of(query):  # layers may lie on any of several
+        with on_device_of(query), torch.no_grad():  # layers may lie on any of several
             if window is not None or layer in self.dense_layers:
                 parts = self.parts.of(attention_mask, *sizes)
                 out = self._over(
@@ -74,7 +75,10 @@ class Forward:
                 out = call.evicted(query, key, value) if call.continues_evicted() else call.intact(query, key, value)
                 if self.backend.remembers:
                     call.slot.leave(key)
-            return out.transpose(1, 2).contiguous(), None
+            out = out.transpose(1, 2).contiguous()
+        if torch.is_grad_enabled() and any(x.requires_grad for x in (query, key, value)):
+            out = ForInference.apply(out, self.backend.name, query, key, value)
+        return out, None
 
     def _over(
         self, parts: list[Part], q: Tensor, k: Tensor, v: Tensor, each: Callable[[Part, Tensor, Tensor, Tensor], Tensor]

@@ -125,6 +125,7 @@ def _before(caches: dict[int, Cache], module: nn.Module, args: Any, kwargs: dict
             held = value.layers[layer] if layer < len(value.layers) else None
             if hasattr(held, "nl_slot"):
                 held.nl_slot.compare(getattr(held, "keys", None))  # type: ignore[union-attr]
+                held.nl_slot.announced = True  # type: ignore[union-attr]
 
 
 def _after(caches: dict[int, Cache], module: nn.Module, args: Any, output: Any) -> None:
@@ -141,6 +142,8 @@ def _slot(caches: dict[int, Cache], evicts: bool, module: nn.Module) -> Slot:
     if cache is None or layer >= len(cache.layers):
         return Slot()
     held: Any = cache.layers[layer]
+    if evicts and getattr(cache, "offloading", False):
+        raise ValueError("cannot evict from a cache that is offloaded to the CPU: use a DynamicCache on the GPU")
     if evicts and type(held) not in (DynamicLayer, EvictedLayer):
         raise ValueError(f"cannot evict from a cache layer of type {type(held).__name__}: use a DynamicCache")
     if not hasattr(held, "nl_slot"):
@@ -149,7 +152,12 @@ def _slot(caches: dict[int, Cache], evicts: bool, module: nn.Module) -> Slot:
 
 
 def _call_attached(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
-    return module.__dict__[_KEY](module, *args, **kwargs)
+    forward = module.__dict__.get(_KEY)
+    if forward is None:
+        raise ValueError(
+            "a backend is attached to another model that shares this one's config: give each model its own copy"
+        )
+    return forward(module, *args, **kwargs)
 
 
 AttentionInterface.register(ATTACHED, _call_attached)

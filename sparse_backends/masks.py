@@ -36,7 +36,10 @@ def padding_mask(
         raise ValueError("sparse attention needs a cache that grows: cache_implementation='dynamic', not a static one")
     plain = mask_function is causal_mask_function or (local_size is not None and _is_window(mask_function, local_size))
     if not (plain and allow_is_causal_skip):
-        raise ValueError("sparse attention is for causal masks with padding: packed or custom masks are not supported")
+        raise ValueError(
+            "sparse attention is for causal masks with padding: packed or custom masks are not supported, nor those of "
+            "images (where there is none, leave token_type_ids out)"
+        )
     if attention_mask is None or bool(attention_mask.all()):
         return None
     if attention_mask.shape[1] != kv_length + kv_offset:
@@ -48,6 +51,8 @@ def padding_mask(
 
 
 def _is_window(mask_function: Callable[..., Any], size: int) -> bool:
+    if size == 0:  # a model without windows, whose config has 0 of them and asks for a mask that no layer takes
+        return True
     # Told from attention in chunks, which comes with a size too, by what it does at the edges.
     queries, keys = torch.tensor([size - 1, size, size]), torch.tensor([0, 0, min(1, size)])
     zero = torch.zeros(3, dtype=torch.long)

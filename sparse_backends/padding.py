@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -31,12 +32,12 @@ def parts_of(mask: Tensor | None, batch: int, queries: int, keys: int) -> list[P
     """
     if mask is None:
         return [Part(0, slice(0, batch), slice(None), slice(None))]
-    found = []
-    for row in range(batch):
-        real = mask[row, mask.shape[1] - keys :].nonzero()[:, 0]
+    found, device = [], mask.device
+    for row, seen in enumerate(mask[:, mask.shape[1] - keys :].cpu()):  # one wait for the device, not several a row
+        real = seen.nonzero()[:, 0]
         fresh = real[real >= keys - queries] - (keys - queries)
         if len(fresh):
-            found.append(Part(row, slice(row, row + 1), _span(fresh), _span(real)))
+            found.append(Part(row, slice(row, row + 1), _span(fresh, device), _span(real, device)))
     return found
 
 
@@ -59,6 +60,6 @@ class Parts:
         return self._known[-1][2]
 
 
-def _span(index: Tensor) -> slice | Tensor:
+def _span(index: Tensor, device: torch.device) -> slice | Tensor:
     first, last = int(index[0]), int(index[-1])
-    return slice(first, last + 1) if last - first + 1 == len(index) else index
+    return slice(first, last + 1) if last - first + 1 == len(index) else index.to(device)

@@ -221,6 +221,21 @@ def test_a_model_spread_over_devices_works(tiny, prompts, tmp_path):
         assert float(run.density().max()) < 0.7
 
 
+def test_a_config_with_a_window_of_none_is_no_window(prompts):
+    config = transformers.Qwen2MoeConfig(
+        vocab_size=97, hidden_size=32, intermediate_size=32, moe_intermediate_size=16,
+        shared_expert_intermediate_size=16, num_experts=2, num_experts_per_tok=1, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2,
+        use_sliding_window=False, eos_token_id=None, pad_token_id=0,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model, row = transformers.Qwen2MoeForCausalLM(config).eval(), prompts(100)[0][None]
+    assert config.sliding_window == 0 or config.sliding_window is None
+    expected = said(model, row)
+    with parse_backend("streaming:window=400").attach(model):
+        assert torch.equal(said(model, row), expected)
+
+
 def test_beams_are_reordered_with_what_they_keep(tiny, prompts):
     model, row = tiny("llama"), prompts(300)[0][None]
     options = {"num_beams": 3, "max_new_tokens": 8, "do_sample": False}

@@ -1,6 +1,7 @@
 """Page bounds stay with a cache while it only grows; whatever else happens to it, they are made anew."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import transformers
 
 from nl_tasks.kernels.page_bounds import PageBounds
 from nl_tasks.sparse_backends import evict
+from nl_tasks.sparse_backends.evict import Slot
 from nl_tasks.sparse_backends.quest import Quest
 from nl_tasks.sparse_backends.registry import parse_backend
 
@@ -115,6 +117,21 @@ def test_rows_with_padding_are_bounded_on_their_own(model, bounded):
         for row, start in ((0, 7), (1, 0)):
             alone = model.generate(ids[row : row + 1, start:], max_new_tokens=8, do_sample=False, eos_token_id=None)
             assert torch.equal(together[row, 30:], alone[0, 30 - start :])
+
+
+def test_keys_that_their_cache_has_let_go_of_are_gone():
+    slot, keys = Slot(), torch.zeros(1, 1, 4, 2)
+    slot.compare(keys)
+    slot.leave(keys)
+    slot.memory["bounds"] = {}
+    slot.compare(keys)
+    assert slot.memory  # the same keys: remembered
+    slot.leave(keys)
+    gone = weakref.ref(keys)
+    del keys
+    assert gone() is None
+    slot.compare(None)
+    assert not slot.memory
 
 
 def test_other_methods_keep_no_keys_alive(model):

@@ -11,6 +11,8 @@ import transformers
 
 from nl_tasks.sparse_backends import get_backend, parse_backend
 from nl_tasks.sparse_backends.base import Backend
+from nl_tasks.sparse_backends.evict import Slot
+from nl_tasks.sparse_backends.hook import _slot
 from nl_tasks.sparse_backends.registry import register
 
 WRONG = {
@@ -141,6 +143,42 @@ def test_training_and_static_caches_are_refused(tiny, prompts):
             model.eval().generate(row, max_new_tokens=3, do_sample=False, cache_implementation="static")
         with pytest.raises(ValueError, match="packed or custom masks"):
             model(row, position_ids=torch.arange(30)[None] % 10, use_cache=False)
+
+
+def test_a_model_that_shares_the_config_is_told_so(tiny, prompts):
+    model = tiny("llama")
+    other = type(model)(model.config).eval()
+    with (
+        parse_backend("streaming:window=40").attach(model),
+        pytest.raises(ValueError, match="another model that shares this one's config"),
+    ):
+        other(prompts(100)[0][None])
+
+
+def test_an_offloaded_cache_is_not_evicted_from(tiny):
+    module = tiny("llama").model.layers[0].self_attn
+    cache = transformers.DynamicCache(config=tiny("llama").config)
+    assert isinstance(_slot({id(module): cache}, True, module), Slot)
+    cache.offloading = True  # what `offloading=True` leads to, which wants a GPU
+    with pytest.raises(ValueError, match="offloaded to the CPU: use a DynamicCache on the GPU"):
+        _slot({id(module): cache}, True, module)
+    assert isinstance(_slot({id(module): cache}, False, module), Slot)
+
+
+@pytest.mark.parametrize("spec,reads_on", [("ada_snapkv:tokens=150,min_share=0.1", False), ("snapkv:tokens=140", True)])
+def test_what_heads_kept_unlike_is_not_read_without_the_backend(tiny, prompts, spec, reads_on):
+    model, cache = tiny("llama"), transformers.DynamicCache()
+    token = torch.tensor([[5]])
+    with parse_backend(spec).attach(model), torch.no_grad():
+        model(prompts(300)[0][None], past_key_values=cache)
+        model(token, past_key_values=cache)
+        assert cache.get_seq_length() == 301
+    if reads_on:  # all heads kept as many: nothing is padded
+        with torch.no_grad():
+            assert model(token, past_key_values=cache).logits.isfinite().all()
+        return
+    with torch.no_grad(), pytest.raises(ValueError, match="kept different numbers of tokens"):
+        model(token, past_key_values=cache)
 
 
 def test_two_classes_cannot_share_a_name():
