@@ -39,6 +39,7 @@ def vertical_slash_fa4(
     none = torch.zeros_like(counts)
     blocks = BlockSparseTensorsTorch(none, none[..., None], counts, lists, block_size=(BLOCK, BLOCK))
     begun = flash_attention(q, k, v, scale, block_sparse_tensors=blocks, pack_gqa=False)
+    del lists, blocks  # as large as the output, at a million tokens
     index = BandIndex.of(plan, HALF, intervals)
     return walk(q, k, v, plan, index, column_blocks(plan), choose_tile(q), scale, begun)
 

@@ -8,7 +8,7 @@ of query heads, or of KV heads where the query heads of a group share their sele
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import torch
@@ -26,6 +26,15 @@ class Plan(ABC):
 
     queries: int
     keys: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            lists = getattr(self, field.name)
+            if isinstance(lists, Tensor) and lists.dim() > 2 and not lists.shape[-1]:
+                raise ValueError(
+                    f"{field.name} has the shape {tuple(lists.shape)}: lists have room for at least one entry, "
+                    "and counts say how many there are"
+                )
 
     @property
     def offset(self) -> int:

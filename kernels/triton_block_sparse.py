@@ -121,7 +121,7 @@ def _attend(
     first = tile * PART + keys - queries
 
     at = (batch.to(tl.int64) * lists + head // per) * list_rows + tile * PART // QUERY_BLOCK
-    count = tl.load(counts + at)
+    count = tl.where(tile * PART < queries, tl.load(counts + at), 0)  # else none of the tile's rows is real
     listed = indices + at * longest
     # Lists ascend, so only their last entries can reach past the first row's position.
     near = count - 1 - tl.arange(0, NEAR)

@@ -43,9 +43,9 @@ def window_scores_triton(q: Tensor, k: Tensor, *, scale: float, over: str) -> Te
 @triton.jit
 def _queries(q, at, rows, group, q_head, q_row, dims, DIM: tl.constexpr):
     """Stacked rows `at` of one KV head's query heads, zeros beyond the last."""
-    where = at // rows * q_head + at % rows * q_row
+    where = (at // rows).to(tl.int64) * q_head + (at % rows).to(tl.int64) * q_row
     inside = (at < rows * group)[:, None] & (dims < DIM)[None, :]
-    return tl.load(q + where.to(tl.int64)[:, None] + dims[None, :], mask=inside, other=0.0)
+    return tl.load(q + where[:, None] + dims[None, :], mask=inside, other=0.0)
 
 
 @triton.jit

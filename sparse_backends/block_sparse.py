@@ -73,12 +73,12 @@ class BlockSparse(Backend):
         return seen_blocks(BlockGrid(queries, keys, self.block))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _counts(grid: BlockGrid, top: int | None, target: int | None) -> Tensor:
     """Blocks that each query block is to keep, `[R]`; the layers of a model ask for the same."""
     return torch.full_like(grid.rows, top or 1) if target is None else grid.solve(target)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _rows(grid: BlockGrid, top: int | None, target: int | None, device: torch.device) -> Rows:
     return Rows.of(grid, _counts(grid, top, target), device)

@@ -102,30 +102,23 @@ def top_blocks(
 
     `scores(b, h, start, stop)` gives the scores of query blocks `start` to `stop` of a head, `[stop - start, C]`.
     """
-    total = len(grid.rows)
-    counts = counts.minimum(grid.last + 1).maximum(torch.ones_like(counts))
-    longest = int(counts.max())
+    total, kept = len(grid.rows), grid.kept(counts)
+    longest = int(kept.max())
+    lists = torch.empty(batch, heads, total, longest, dtype=torch.int32, device=device)
     step = max(1, 2**22 // grid.columns)
-    parts = []
     for start in range(0, total, step):
         stop = min(start + step, total)
-        forced = grid.forced(start, stop)
+        forced = grid.forced(start, stop).to(device)
         seen = (torch.arange(grid.columns) <= grid.last[start:stop, None]).to(device)
-        count = counts[start:stop].maximum(forced.sum(1))
-        longest = max(longest, int(count.max()))
-        forced = forced.to(device)
-        real = (torch.arange(longest) < count[:, None]).to(device)
-        lists = torch.empty(batch, heads, stop - start, longest, dtype=torch.int32, device=device)
+        real = (torch.arange(longest) < kept[start:stop, None]).to(device)
         for b in range(batch):
             for h in range(heads):
                 found = scores(b, h, start, stop).masked_fill(~seen, -torch.inf).masked_fill(forced, torch.inf)
                 order = found.sort(dim=-1, descending=True, stable=True).indices[:, :longest]
                 order = torch.where(real, order, grid.columns).sort(dim=-1).values
-                lists[b, h] = torch.where(real, order, 0)
-        parts.append((lists, count.to(device)))
-    indices = torch.cat([torch.nn.functional.pad(lists, (0, longest - lists.shape[-1])) for lists, _ in parts], 2)
-    final = torch.cat([count for _, count in parts]).int().expand(batch, heads, -1)
-    return BlockPlan(grid.queries, grid.keys, grid.block, grid.block, indices, final)
+                lists[b, h, start:stop] = torch.where(real, order, 0)
+    final = kept.int().to(device).expand(batch, heads, -1)
+    return BlockPlan(grid.queries, grid.keys, grid.block, grid.block, lists, final)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,12 +147,15 @@ def top_blocks_of_means(grid: BlockGrid, per_row: Rows, queries: Tensor, keys: T
 
     batch, heads, rows, _ = queries.shape
     own, last, longest = per_row.own, per_row.last, per_row.longest
-    grouped = queries.reshape(batch * keys.shape[1], -1, queries.shape[3])  # the rows of a group's heads
-    keys = keys.flatten(0, 1).mT
+    grouped = queries.reshape(batch * keys.shape[1], -1, *queries.shape[2:])  # [B Hkv, G, R, D]
+    keys, group = keys.flatten(0, 1).mT, grouped.shape[1]
+    most = max(1, 4 * scratch_bytes(queries.device) // (rows * grid.columns * 4))  # heads at a time
+    step, share = max(1, most // group), min(group, most)
     parts = []
-    step = max(1, 4 * scratch_bytes(queries.device) // (grouped.shape[1] * grid.columns * 4))
     for start in range(0, len(grouped), step):
-        scores = torch.bmm(grouped[start : start + step], keys[start : start + step]).view(-1, rows, grid.columns)
-        parts.append(pick_blocks_triton(scores, per_row.counts, own, last, longest, near=1))
+        for first in range(0, group, share):
+            some = grouped[start : start + step, first : first + share].flatten(1, 2)
+            scores = torch.bmm(some, keys[start : start + step]).view(-1, rows, grid.columns)
+            parts.append(pick_blocks_triton(scores, per_row.counts, own, last, longest, near=1))
     lists = torch.cat(parts).view(batch, heads, rows, longest)
     return BlockPlan(grid.queries, grid.keys, grid.block, grid.block, lists, per_row.counts.expand(batch, heads, rows))

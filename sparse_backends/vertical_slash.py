@@ -49,9 +49,8 @@ class VerticalSlash(Backend):
         lines = LineScores.of(q, k, scale, self.window)
         if self.sparsity is None:
             return lines.plan(self.verticals or 0, self.slashes or 0, most=self.verticals)
-        target, keys = self.target(q.shape[2], k.shape[2]), k.shape[2]
-        # The n last columns of a prompt alone hold n (n + 1) / 2 entries.
-        most = min(keys, math.isqrt(2 * target) + 2) if q.shape[2] == keys else keys
+        target = self.target(q.shape[2], k.shape[2])
+        most = _most_columns(target, q.shape[2], k.shape[2])
         size = lines.nearest(target * q.shape[1], most)
         return lines.plan(size, size, most)
 
@@ -62,3 +61,12 @@ class VerticalSlash(Backend):
     def estimation(self, queries: int, keys: int) -> int:
         """The attention of the last queries."""
         return min(self.window, queries) * keys
+
+
+def _most_columns(target: int, rows: int, keys: int) -> int:
+    """A bound of the columns with `target` entries: n of them have the fewest if they are the last n of `keys`.
+
+    Those are n (n + 1) / 2 as far as the rows' own positions go, and `rows` for each column before.
+    """
+    own = rows * (rows + 1) // 2
+    return min(keys, math.isqrt(2 * target) + 2 if target <= own else rows + (target - own) // rows + 2)

@@ -63,6 +63,7 @@ class XAttention(Backend):
             base = self.floor(q.shape[2], k.shape[2])
             target = (self.target(q.shape[2], k.shape[2]) - base) * q.shape[1]
             counts = covering_blocks(before, shape.available, shape.area, target)
+        del before  # as large as `mass`
         return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *_listed(mass, counts, shape))
 
     def floor(self, queries: int, keys: int) -> int:
@@ -81,11 +82,12 @@ def _held_before(mass: Tensor, shape: "_Shape") -> Tensor:
     """
     before = torch.empty_like(mass)
     heads, parts = mass.flatten(0, 1), before.flatten(0, 1)
+    forced, hidden = _masks(shape)
     step = max(1, 4 * scratch_bytes(mass.device) // (heads[0].nbytes))
     for first in range(0, len(heads), step):
         some = heads[first : first + step]
-        ranked = some.masked_fill(shape.hidden, 0).sort(dim=-1, descending=True).values.cumsum(-1)
-        sure = (some * shape.forced).sum(-1, keepdim=True)
+        ranked = some.masked_fill(hidden, 0).sort(dim=-1, descending=True).values.cumsum(-1)
+        sure = (some * forced).sum(-1, keepdim=True)
         torch.div(pad(ranked, (1, -1)).add_(sure), some.sum(-1, keepdim=True), out=parts[first : first + step])
     return before
 
@@ -99,17 +101,17 @@ def _listed(mass: Tensor, counts: Tensor, shape: "_Shape") -> tuple[Tensor, Tens
         counts = counts + shape.always
         rows = counts.flatten(0, 1), shape.own, shape.last
         return pick_blocks_triton(mass.flatten(0, 1), *rows, columns, near=0).unflatten(0, counts.shape[:2]), counts
-    order = mass.masked_fill(shape.hidden, -1).sort(dim=-1, descending=True, stable=True).indices
+    forced, hidden = _masks(shape)
+    order = mass.masked_fill(hidden, -1).sort(dim=-1, descending=True, stable=True).indices
     chosen = torch.arange(columns, device=mass.device) < counts[..., None]
-    return compact(shape.forced.expand_as(chosen).scatter(3, order, chosen) | shape.forced, columns)
+    return compact(forced.expand_as(chosen).scatter(3, order, chosen) | forced, columns)
 
 
 @dataclass(frozen=True, eq=False)
 class _Shape:
-    """What does not depend on the inputs: `[R, C]` bool, `[R]` int32; layers ask for the same."""
+    """What of each query block does not depend on the inputs, `[R]` int32; layers, and rows of a batch, ask again."""
 
-    forced: Tensor
-    hidden: Tensor  # forced, or seen by no row: not chosen by mass
+    columns: int
     always: Tensor  # forced blocks of each row
     available: Tensor  # blocks that each row may choose
     area: Tensor  # entries of a whole block of each row
@@ -117,9 +119,17 @@ class _Shape:
     last: Tensor
 
     @classmethod
-    @lru_cache(maxsize=16)
+    @lru_cache(maxsize=256)  # copying makes the host wait
     def of(cls, grid: BlockGrid, device: torch.device) -> "_Shape":
-        forced, seen = grid.forced(0, len(grid.rows), near=0), torch.arange(grid.columns) <= grid.last[:, None]
-        always = forced.sum(1)
+        always = grid.kept(torch.ones_like(grid.own), near=0)
         numbers = always, grid.last + 1 - always, grid.rows * grid.block, grid.own, grid.last
-        return cls(*(x.to(device) for x in (forced, ~seen | forced)), *(x.int().to(device) for x in numbers))
+        return cls(grid.columns, *(x.int().to(device) for x in numbers))
+
+
+@lru_cache(maxsize=4)  # as large as a head's mass, a quarter each
+def _masks(shape: _Shape) -> tuple[Tensor, Tensor]:
+    """Blocks that are forced, and those that are not chosen by mass: forced, or seen by no row. `[R, C]` bool."""
+    column = torch.arange(shape.columns, dtype=torch.int32, device=shape.own.device)
+    seen = column <= shape.last[:, None]
+    forced = seen & ((column == 0) | (column >= shape.own[:, None]))
+    return forced, ~seen | forced

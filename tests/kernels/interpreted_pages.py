@@ -162,6 +162,17 @@ def test_window_scores(keys, heads, kv, dim, rows, over, monkeypatch):
     torch.testing.assert_close(found, expected, atol=5e-6, rtol=1e-5)
 
 
+def test_window_scores_of_heads_that_lie_far_apart():
+    apart, heads = 2**27, 17  # the last head begins 2**31 elements after the first; only what is written is in memory
+    q = torch.empty(heads * apart, dtype=torch.float16).as_strided((1, heads, 4, 16), (heads * apart, apart, 16, 1))
+    for head in range(heads):
+        q[0, head] = made(4, 16)
+    k = made(1, 1, 40, 16).half()
+    found = window_scores(q, k, scale=0.3, over="mean")
+    expected = window_scores_torch(q.contiguous(), k, scale=0.3, over="mean")
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=2e-3)
+
+
 @pytest.mark.parametrize("method", ["snapkv", "ada_snapkv"])
 def test_evicting_chooses_as_without_triton(method, monkeypatch):
     q, k = made(1, 4, 200, 16), made(1, 2, 200, 16)

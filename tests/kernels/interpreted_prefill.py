@@ -48,7 +48,7 @@ from nl_tasks.kernels.triton_support import Tile
 from nl_tasks.kernels.triton_threshold_search import covering_blocks_triton
 from nl_tasks.kernels.triton_vertical_slash import vertical_slash_triton, walk
 from nl_tasks.kernels.window_scores import window_scores, window_scores_torch
-from nl_tasks.sparse_backends import parse_backend
+from nl_tasks.sparse_backends import blocks, parse_backend
 
 TOLERANCE = {torch.float32: 5e-6, torch.float16: 4e-3}
 
@@ -381,6 +381,16 @@ def test_pick_blocks():
     assert torch.equal(pick_blocks_triton(scores, more, own, last, 20, near=1)[0], found[0])
     every = [*range(int(last[3]) + 1)]
     assert pick_blocks_triton(scores, more, own, last, 20, near=1)[1, 3].tolist() == every + [0] * (20 - len(every))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_blocks_are_picked_for_as_many_heads_as_there_is_room_for(most, monkeypatch):
+    q, k, _ = inputs(1, 6, 2, 120, 120, 16)
+    backend = parse_backend("block_sparse:top_blocks=5")
+    expected = backend.plan(q, k, scale=0.3)
+    monkeypatch.setattr(blocks, "scratch_bytes", lambda device: most * 8 * 8)  # scores of a head: 8 x 8 floats
+    found = backend.plan(q, k, scale=0.3)
+    assert torch.equal(found.indices, expected.indices) and torch.equal(found.counts, expected.counts)
 
 
 @pytest.fixture

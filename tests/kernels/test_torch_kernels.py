@@ -1,5 +1,7 @@
 """Each plain torch kernel against the float64 reference, on odd shapes, and each plan against its own mask."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -164,6 +166,14 @@ def test_padding_entries_of_a_list_mean_nothing():
     noisy = BlockPlan(64, 64, 16, 16, junk, plan.counts)
     assert torch.equal(attention(q, k, v, plan, scale=1.0)[0], attention(q, k, v, noisy, scale=1.0)[0])
     assert torch.equal(plan.mask(0, 64), noisy.mask(0, 64))
+
+
+@pytest.mark.parametrize("maker", ["block16", "slash64", "tokens", "pages"])
+def test_lists_without_room_are_refused(maker):
+    plan = MAKERS[maker](6, 1 if maker in ("tokens", "pages") else 64, 64)
+    lists = {"block16": "indices", "slash64": "columns", "tokens": "tokens", "pages": "pages"}[maker]
+    with pytest.raises(ValueError, match=rf"{lists} has the shape \(2, 6.*, 0\): lists have room"):
+        replace(plan, **{lists: getattr(plan, lists)[..., :0]})
 
 
 def test_wrong_use_is_named():

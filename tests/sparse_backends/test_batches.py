@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("transformers")
 
-from nl_tasks.sparse_backends import padding, parse_backend
+from nl_tasks.sparse_backends import padding, parse_backend, xattention
 
 SPARSE = [
     "vertical_slash:verticals=8,slashes=64,window=16",
@@ -152,3 +152,12 @@ def test_a_mask_that_its_owner_changes_is_looked_into_anew(tiny, prompts, padded
         mask[1, :50] = False
         found = model(batch["input_ids"], attention_mask=mask).logits[1, 50:]
     torch.testing.assert_close(found, expected, atol=0, rtol=0)
+
+
+def test_blocks_of_a_length_are_counted_once_for_all_layers():
+    xattention._Shape.of.cache_clear()
+    backend = parse_backend("xattention:sparsity=0.3,block=16")
+    for _ in range(3):  # layers, each with rows of 40 lengths
+        for length in range(200, 240):
+            backend.plan(torch.ones(1, 2, length, 8), torch.ones(1, 1, length, 8), scale=0.3)
+    assert xattention._Shape.of.cache_info().misses == 40
