@@ -7,6 +7,7 @@ spaces), the difference is added to the gap and other sentences are tried.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +16,15 @@ from nl_tasks.generators.sample import Evidence
 from nl_tasks.generators.tokenizers import Tokenizer
 
 MARGIN = 48
-"""Tokens: any gap at least this wide can be closed with padding sentences."""
+"""Tokens: most gaps at least this wide can be closed with padding sentences."""
 
 _ATTEMPTS = 24
+_SMALLER = 16
+"""Arrangements of a draft to try, each smaller than the one before, until the gap can be closed."""
+
+
+class NoPadding(ValueError):
+    """No choice of padding sentences closes a gap."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +66,36 @@ class Draft(ABC):
 def fit(draft: Draft, length: int, tokenizer: Tokenizer) -> Fitted:
     """The draft at exactly `length` tokens. Raises ValueError naming the smallest length if it does not fit."""
     body = draft.body(length, tokenizer)
-    gap = length - body.tokens
-    if gap < MARGIN:
+    if length - body.tokens < MARGIN:
         smallest = draft.smallest(tokenizer)
         raise ValueError(f"length {length} is too short for this task: the smallest that works is {smallest}")
+    for _ in range(_SMALLER):
+        with suppress(NoPadding):
+            if fitted := _padded(body, length, draft.chat, tokenizer):
+                return fitted
+        smaller = draft.body(body.tokens + MARGIN - 1, tokenizer)
+        if smaller.tokens >= body.tokens:
+            break
+        body = smaller
+    raise ValueError(f"tokenizer {tokenizer.name!r} gives no prompt of exactly {length} tokens; please report this")
+
+
+def _padded(body: Body, length: int, chat: bool, tokenizer: Tokenizer) -> Fitted | None:
+    """The body with padding that makes it `length` tokens; None if the tokenizer counts otherwise whatever is tried."""
+    gap = length - body.tokens
     for attempt in range(_ATTEMPTS):
         fitted = body.finish(close_gap(body.padding_costs, gap, skip=attempt))
-        counted = tokenizer.count_prompt(fitted.prompt, chat=draft.chat)
+        counted = tokenizer.count_prompt(fitted.prompt, chat=chat)
         if counted == length:
             return fitted
         gap += length - counted
-    raise ValueError(f"tokenizer {tokenizer.name!r} gives no prompt of exactly {length} tokens; please report this")
+    return None
 
 
 def close_gap(costs: np.ndarray, gap: int, skip: int = 0) -> list[int]:
     """Numbers of sentences whose costs sum to `gap`: the first ones, then two or three that fit what is left.
 
-    `skip` leaves out that many of the solutions. Raises ValueError if no choice fits.
+    `skip` leaves out that many of the solutions. Raises NoPadding if no choice fits.
     """
     chosen: list[int] = []
     left = gap
@@ -99,4 +119,4 @@ def close_gap(costs: np.ndarray, gap: int, skip: int = 0) -> list[int]:
         if len(solutions) > skip:
             return chosen + start + solutions[skip]
         skip -= len(solutions)
-    raise ValueError(f"no padding sentences sum to {gap} tokens")
+    raise NoPadding(f"no padding sentences sum to {gap} tokens")

@@ -11,7 +11,8 @@ import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
+from numbers import Integral
 from typing import Any, ClassVar
 
 from nl_tasks.generators.fitting import Draft, fit
@@ -54,7 +55,13 @@ class Task(ABC):
         return Key(self.name, self.version, self.params, seed, index)
 
     def sample(self, *, seed: int, index: int, length: int, tokenizer: Tokenizer) -> Sample:
-        """Sample `index` at exactly `length` tokens. Raises ValueError naming the smallest length that can hold it."""
+        """Sample `index`, 0 or more, at exactly `length` tokens.
+
+        Raises ValueError naming the smallest length that can hold it, and for what is no index or length.
+        """
+        for field, value, least in (("index", index, 0), ("length", length, 1)):
+            if not isinstance(value, Integral) or value < least:
+                raise ValueError(f"{field}={value!r} is out of range: a whole number, {least} or more")
         fitted = fit(self.draft(self.key(seed, index)), length, tokenizer)
         return Sample(
             id=sample_id(self.name, length, seed, index),
@@ -101,8 +108,20 @@ def task_types() -> dict[str, type[Task]]:
     """All tasks by name: ours, then those that installed packages offer as entry points `nl_tasks.tasks`."""
     for entry in entry_points(group="nl_tasks.tasks"):
         if entry.name not in _TASKS:
-            register(entry.load())
+            register(_loaded(entry))
     return dict(_TASKS)
+
+
+def _loaded(entry: EntryPoint) -> Any:
+    """What an installed package offers as `entry`. Raises ValueError naming the package if it cannot be loaded."""
+    try:
+        return entry.load()
+    except Exception as error:  # whatever goes wrong in somebody else's package
+        package = entry.dist.name if entry.dist else "a package"
+        raise ValueError(
+            f"{package} offers the task {entry.name!r} ({entry.value}), which cannot be loaded "
+            f"({type(error).__name__}: {error}): mend or uninstall it"
+        ) from error
 
 
 def get_task(task_name: str, /, **knobs: Any) -> Task:

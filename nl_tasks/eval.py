@@ -53,7 +53,7 @@ def evaluate(
     after every sample. Raises ValueError, before a model is loaded, for any cell that cannot be evaluated, and OSError
     if a result cannot be written.
     """
-    for name, value in (("n", n), ("batch", batch)):
+    for name, value in (("n", n), ("batch", batch), ("max_new_tokens", max_new_tokens)):
         if value < 1:
             raise ValueError(f"{name}={value} is out of range: 1 or more")
     chosen = [task if isinstance(task, Task) else get_task(task) for task in tasks]

@@ -1,4 +1,4 @@
-"""Where a model's files are, and in which precision its weights are to be used."""
+"""Where a model's files are, on which device it is to run, and in which precision its weights are to be used."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,8 @@ def find_model(name: str) -> Path:
             raise ValueError(f"model {name!r}: {place} holds no config.json, it is not a model's folder")
         return place
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ValueError(f"unknown model {name!r}: give smollm2, probe, a local folder or a Hub id (owner/name)")
+        missing = f"there is no folder {place}" if name.startswith((".", "/", "~")) else f"unknown model {name!r}"
+        raise ValueError(f"{missing}: give smollm2, probe, a local folder or a Hub id (owner/name)")
     from huggingface_hub import snapshot_download
 
     try:
@@ -26,6 +27,24 @@ def find_model(name: str) -> Path:
     except Exception as error:  # of many families: HTTP, files, offline mode
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(f"model {name!r} is no local folder and could not be had from the Hub ({line})") from error
+
+
+def device_name(asked: str) -> str:
+    """The device that `asked` means, `auto` a GPU if there is one. Raises ValueError for what torch does not know."""
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.device(asked)
+    except RuntimeError:
+        raise ValueError(f"device {asked!r} is out of range: auto, cpu, cuda, cuda:1") from None
+    return asked
+
+
+def require_device(name: str) -> None:
+    """Raise ValueError if this machine has not the GPU `name`; another, for which a sweep is planned, may have it."""
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {name!r}: this machine has {torch.cuda.device_count()} GPUs that torch can use")
 
 
 def weights_dtype(folder: Path, asked: str, device: str) -> str:

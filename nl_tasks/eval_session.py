@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from nl_tasks.analysis.model_shapes import shape_of
-from nl_tasks.eval_files import find_model, weights_dtype
+from nl_tasks.eval_files import device_name, find_model, require_device, weights_dtype
 from nl_tasks.eval_hashes import code_hash, environment, model_hash
 from nl_tasks.generators.lengths import format_length
 from nl_tasks.generators.task import Task, get_task
@@ -50,11 +50,11 @@ class Session:
     def __init__(self, name: str, *, dtype: str = "auto", device: str = "auto", **options: Any) -> None:
         """Find the model. `options` are lm-eval's model arguments, as `parallelize=True` for all GPUs of a host.
 
-        Raises ValueError if there is no such model.
+        Raises ValueError if there is no such model, or no such kind of device.
         """
         self.name, self.options = name, options
         self.folder = find_model(name)
-        self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.device = device_name(device)
         self.dtype = weights_dtype(self.folder, dtype, self.device)
         self._hash = model_hash(self.folder)
         self._smallest: dict[tuple[Task, int, int], int] = {}
@@ -173,6 +173,7 @@ class Session:
         if self._model is None:
             from nl_tasks.eval_model import MeasuredLM
 
+            require_device(self.device)
             self._model = MeasuredLM(str(self.folder), dtype=self.dtype, device=self.device, **self.options)
         return self._model
 

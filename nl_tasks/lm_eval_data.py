@@ -52,7 +52,10 @@ class Request:
         tokenizer = load_tokenizer(model_folder(self.tokenizer))
         for length in self.lengths:
             for index in range(self.samples):
-                yield task.sample(seed=self.seed, index=index, length=length, tokenizer=tokenizer)
+                try:
+                    yield task.sample(seed=self.seed, index=index, length=length, tokenizer=tokenizer)
+                except ValueError as error:
+                    raise ValueError(f"{self.task}: {error}") from None
 
     def _from_dataset(self) -> Iterator[Sample]:
         config = task_types()[self.task].config

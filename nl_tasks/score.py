@@ -6,6 +6,7 @@
 Prompts are not read, so that a large dataset is scored in moments.
 """
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -109,7 +110,11 @@ def read_predictions(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
     predicted: dict[str, str] = {}
-    with path.open(encoding="utf-8") as lines:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f'{path} is not text: give lines of {{"id": ..., "prediction": ...}}') from None
+    with io.StringIO(text) as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

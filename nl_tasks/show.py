@@ -26,7 +26,8 @@ def find_sample(path: str | os.PathLike[str], *, config: str | None = None, inde
     rows = (row for name, file in files if name == first for row in read_rows(file))
     row = next(islice(rows, index, None), None) if index >= 0 else None
     if row is None:
-        raise ValueError(f"{path} has no row {index} in {first}: rows are counted from 0")
+        count = sum(1 for name, file in files if name == first for _ in read_rows(file, ["id"]))
+        raise ValueError(f"{path} has no row {index} in {first}: its {count} rows are counted from 0")
     return Sample.from_row(row)
 
 

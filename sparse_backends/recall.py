@@ -149,6 +149,10 @@ class Going:
 
 def _tokens_of(ranges: Sequence[tuple[int, int]]) -> list[int]:
     """The tokens in some ranges, sorted. Raises ValueError if a range is empty."""
+    try:
+        ranges = [(first, end) for first, end in ranges]
+    except TypeError:  # one row's ranges, where a list of them for each row is wanted
+        raise ValueError("evidence lists for each row of the batch the ranges (first, end) of its tokens") from None
     for first, end in ranges:
         if not 0 <= first < end:
             raise ValueError(f"evidence range ({first}, {end}) is out of range: 0 <= first < end")

@@ -5,7 +5,7 @@ import types
 import typing
 from collections.abc import Iterable
 from dataclasses import fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from nl_tasks.sparse_backends.base import Backend
@@ -31,8 +31,19 @@ def backend_types() -> dict[str, type[Backend]]:
     """Return all backends by name: ours, then those of installed packages (entry points `nl_tasks.backends`)."""
     for entry in entry_points(group="nl_tasks.backends"):
         if entry.name not in _BACKENDS:
-            register(entry.load())
+            register(_loaded(entry))
     return dict(_BACKENDS)
+
+
+def _loaded(entry: EntryPoint) -> type[Backend]:
+    try:
+        return entry.load()
+    except Exception as error:  # whatever goes wrong in somebody else's package
+        package = entry.dist.name if entry.dist else "a package"
+        raise ValueError(
+            f"{package} offers the backend {entry.name!r} ({entry.value}), which cannot be loaded "
+            f"({type(error).__name__}: {error}): mend or uninstall it"
+        ) from error
 
 
 def get_backend(backend_name: str, /, **parameters: Any) -> Backend:

@@ -44,10 +44,11 @@ class Streaming(Backend):
             target = self.target(queries, keys)
             window = nearest_int(lambda w: self._entries(w, queries, keys), target, 1, keys)
         shape = (q.shape[0], k.shape[1])
-        columns = torch.arange(min(self.sinks, keys), device=q.device).expand(*shape, -1).int()
+        sinks = min(self.sinks, keys)
+        columns = torch.arange(max(1, sinks), device=q.device).expand(*shape, -1).int()  # lists have room for one
         start = torch.full((*shape, 1), 1 - min(window or 1, keys), dtype=torch.int32, device=q.device)
         one = torch.ones_like(start)
-        counts = torch.full(shape, columns.shape[2], dtype=torch.int32, device=q.device)
+        counts = torch.full(shape, sinks, dtype=torch.int32, device=q.device)
         return VerticalSlashPlan(queries, keys, 1, columns, counts, start, one, one[..., 0])
 
     def floor(self, queries: int, keys: int) -> int:

@@ -67,6 +67,12 @@ def test_a_guesser_of_listed_words_scores_little(tekken):
     assert sum(shares) / len(shares) < 0.1
 
 
+def test_a_gap_that_no_words_close_makes_the_list_shorter(tekken):
+    # With numbers of six digits the words at the end cost 20 to 25 tokens, 30 to 36, 41 to 47 ...: none sum to 50 or 71
+    sample = get_task("ruler_cwe").sample(seed=43, index=10, length=1024**2, tokenizer=tekken)
+    assert tekken.count(sample.prompt) == 1024**2
+
+
 def test_a_list_that_needs_more_words_than_there_are_names_the_longest(tekken):
     task = get_task("ruler_cwe", others=1, common=2, num_words=1)
     with pytest.raises(ValueError, match=r"longest that works is \d+") as raised:

@@ -58,6 +58,16 @@ def other_package(tmp_path, monkeypatch):
     sys.modules.pop("elsewhere", None)
 
 
+def test_a_package_whose_backend_cannot_be_loaded_is_named(other_package, tmp_path):
+    (tmp_path / "elsewhere-1.0.dist-info" / "entry_points.txt").write_text(
+        "[nl_tasks.backends]\nnewest = elsewhere:Gone\n"
+    )
+    with pytest.raises(
+        ValueError, match=r"else-where offers the backend 'newest' \(elsewhere:Gone\), which cannot be loaded"
+    ):
+        backend_types()
+
+
 def test_every_backend_is_listed_with_its_taxonomy_and_parameters():
     described = {backend.name: backend for backend in describe_backends()}
     assert set(described) == set(backend_types())

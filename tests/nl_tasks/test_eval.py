@@ -154,6 +154,8 @@ def test_the_samples_are_the_same_for_every_method(found):
         ({"tasks": ["story_retrival"]}, "did you mean story_retrieval"),
         ({"n": 0}, "n=0 is out of range"),
         ({"batch": 0}, "batch=0 is out of range"),
+        ({"max_new_tokens": 0}, "max_new_tokens=0 is out of range"),
+        ({"device": "gpu"}, "device 'gpu' is out of range: auto, cpu, cuda, cuda:1"),
         ({"dtype": "float12"}, "dtype 'float12' is out of range"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -164,8 +166,22 @@ def test_wrong_use_is_one_line_before_the_model_is_loaded(tiny_llama, tmp_path, 
     assert loads == []
 
 
+def test_a_gpu_that_is_not_here_is_missed_when_the_model_is_loaded(tiny_llama, tmp_path, loads):
+    there = torch.cuda.device_count()
+    for device in (f"cuda:{there}", *(["cuda"] if not there else [])):
+        with pytest.raises(ValueError, match=f"device '{device}': this machine has {there} GPUs"):
+            run(tiny_llama(), tmp_path, device=device)
+    assert loads == []
+
+
 def test_unknown_models_are_one_line(tmp_path):
-    for name, line in (("smolm2", "unknown model 'smolm2'"), (str(tmp_path), "holds no config.json")):
+    absent = f"there is no folder {tmp_path / 'absent'}: give smollm2"
+    wrong = {
+        "smolm2": "unknown model 'smolm2'",
+        str(tmp_path): "holds no config.json",
+        str(tmp_path / "absent"): absent,
+    }
+    for name, line in wrong.items():
         with pytest.raises(ValueError, match=line):
             Session(name)
 

@@ -46,6 +46,12 @@ def test_wrong_and_unreadable_answers_count_as_wrong(data, predict):
     assert report.breakdowns["length"]["64"].mean == 0.8
 
 
+def test_a_file_that_is_no_text_is_named(data, folder):
+    (folder / "predictions.jsonl").write_bytes(b"\x82\x00")
+    with pytest.raises(ValueError, match=r"predictions\.jsonl is not text: give lines of"):
+        score_predictions(folder / "predictions.jsonl", data)
+
+
 def test_depths_come_in_order_and_by_where_the_evidence_is(data, predict):
     report = score_predictions(predict(golds(data)), data)
     bins = list(report.breakdowns["depth"])

@@ -43,7 +43,7 @@ def test_rows_are_found_by_config_and_index(data):
 
 def test_rows_that_are_not_there_are_refused(data):
     for index in (3, -1):
-        with pytest.raises(ValueError, match=rf"has no row {index} in words_64: rows are counted from 0"):
+        with pytest.raises(ValueError, match=rf"has no row {index} in words_64: its 3 rows are counted from 0"):
             find_sample(data, index=index)
     with pytest.raises(ValueError, match="has no config 'words_1k': it has words_64, words_2k"):
         find_sample(data, config="words_1k")

@@ -1,0 +1,49 @@
+"""To the token, also where padding has but a few sizes."""
+
+import numpy as np
+import pytest
+
+from nl_tasks import get_task
+from nl_tasks.generators.fitting import MARGIN, Body, Draft, Fitted, NoPadding, close_gap, fit
+
+
+class Words:
+    """A tokenizer that takes words apart at spaces."""
+
+    name = "words"
+
+    def count_prompt(self, text, *, chat=True):
+        return len(text.split())
+
+
+class Blocks(Draft):
+    """Filler of 9 words a piece, and padding of 33 or 40 words: only some gaps can be closed."""
+
+    chat = False
+
+    def smallest(self, tokenizer):
+        return MARGIN
+
+    def body(self, length, tokenizer):
+        return Pieces(max(0, length - MARGIN) // 9)
+
+
+class Pieces(Body):
+    def __init__(self, count):
+        self.tokens, self.padding_costs = 9 * count, np.array([33] * 4 + [40] * 4)
+
+    def finish(self, padding):
+        return Fitted("w " * (self.tokens + int(self.padding_costs[list(padding)].sum())), "", [], [], [])
+
+
+def test_a_gap_that_no_padding_closes_leads_to_a_smaller_body():
+    with pytest.raises(NoPadding, match="sum to 50 tokens"):
+        close_gap(Pieces(0).padding_costs, 50)
+    for length in range(900, 1000):
+        assert Words().count_prompt(fit(Blocks(), length, Words()).prompt) == length
+
+
+@pytest.mark.parametrize(("index", "length"), [(-1, 8192), (1.5, 8192), (0, 0), (0, "8k")])
+def test_what_is_no_index_or_length_is_refused(index, length):
+    with pytest.raises(ValueError, match="is out of range: a whole number"):
+        get_task("story_multihop").sample(seed=43, index=index, length=length, tokenizer=Words())
