@@ -7,9 +7,11 @@ command, write `nl_tasks/cli_NAME.py` and list its function in `COMMANDS`.
 import os
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
+import nl_tasks
 from nl_tasks.cli_backends import list_backends
 from nl_tasks.cli_bench import bench
 from nl_tasks.cli_card import card
@@ -44,12 +46,31 @@ BAD_USE, FAILURE = 2, 1
 
 app = typer.Typer(
     name="nl-tasks",
-    help="Long-context tasks in natural language, exact to the token.\n\nExample: nl-tasks generate --len 128k",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(nl_tasks.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Long-context tasks in natural language, exact to the token.
+
+    Example: nl-tasks generate --len 128k
+    """
+
+
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
 app.command("lm-eval", context_settings=SETTINGS)(lm_eval)
@@ -81,6 +102,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     if hasattr(error, "format_message"):  # typer's own: a missing argument, an unknown option
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
+        if not error.format_message():  # no command at all: the help stands above
+            hint = "name a command, as above"
         return f"{error.format_message()}{hint}", BAD_USE
     if isinstance(error, OSError) and error.strerror:
         name = f": {error.filename}" if error.filename else ""

@@ -36,3 +36,4 @@ def list_backends(as_json: Annotated[bool, typer.Option("--json", help="Print JS
                 print(f"    {parameter.name}{mark} = {parameter.default}: {parameter.kind.removesuffix(' | None')}")
         print(f"  {backend.citation}")
         print()
+    print("All take sparsity= in place of what is marked *.")

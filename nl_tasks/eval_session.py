@@ -174,7 +174,12 @@ class Session:
             from nl_tasks.eval_model import MeasuredLM
 
             require_device(self.device)
-            self._model = MeasuredLM(str(self.folder), dtype=self.dtype, device=self.device, **self.options)
+            try:
+                self._model = MeasuredLM(str(self.folder), dtype=self.dtype, device=self.device, **self.options)
+            except TypeError as error:
+                if not self.options:
+                    raise
+                raise ValueError(f"model arguments {', '.join(self.options)}: one is not known ({error})") from error
         return self._model
 
     def _chats(self, cell: Cell) -> bool:

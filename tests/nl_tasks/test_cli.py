@@ -44,6 +44,18 @@ def test_help_lists_the_commands_and_needs_nothing_heavy(python):
     assert all(name in out for name in COMMANDS)
 
 
+def test_the_version_is_said(cli):
+    import nl_tasks
+
+    assert cli("--version") == (0, f"{nl_tasks.__version__}\n", "")
+
+
+def test_without_a_command_the_help_is_shown(cli):
+    status, out, err = cli()
+    assert status == 2 and all(name in out for name in COMMANDS)
+    assert err == "nl-tasks: name a command, as above\n"
+
+
 def test_generating_imports_neither_datasets_nor_pandas(python):
     script = (
         "import sys, nl_tasks\nnl_tasks.generate_dataset(['story_filtering'], ['4k'], n=1)\n"

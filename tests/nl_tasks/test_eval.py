@@ -174,6 +174,11 @@ def test_a_gpu_that_is_not_here_is_missed_when_the_model_is_loaded(tiny_llama, t
     assert loads == []
 
 
+def test_a_model_argument_that_is_not_known_is_named(tiny_llama, tmp_path):
+    with pytest.raises(ValueError, match=r"model arguments foo: one is not known .*'foo'"):
+        run(tiny_llama(), tmp_path, model_options={"foo": "bar"})
+
+
 def test_unknown_models_are_one_line(tmp_path):
     absent = f"there is no folder {tmp_path / 'absent'}: give smollm2"
     wrong = {
