@@ -43,11 +43,13 @@ class Tova(Backend):
 
     def evict_step(self, q: Tensor, k: Tensor, held: Tensor, *, scale: float, prompt: int) -> Tensor | None:
         """Drop the least attended of `held` if it holds more than the budget."""
-        if self.sparsity == 0 or int(held[0].sum()) <= self.keep(self.tokens, prompt, held.shape[1]):
+        budget = self.keep(self.tokens, prompt, held.shape[1])
+        if self.sparsity == 0 or held.shape[1] <= budget:
             return None
         attention = mean_attention(q[None], k[None], scale, held[None])[0].masked_fill(~held[0], torch.inf)
         least = held.shape[1] - 1 - attention.flip(0).argmin()
-        return held.index_fill(1, least[None], False)
+        fewer = held.index_fill(1, least[None], False)
+        return torch.where(held[0].sum() > budget, fewer, held)  # asking how many would make the host wait
 
     def floor(self, queries: int, keys: int) -> int:
         """One token."""
