@@ -1,6 +1,6 @@
 """Sparse prefill against the fastest dense attention of the same run: selection, kernel, both, and what is ideal.
 
-    nl-tasks bench prefill --lengths 8k,32k,128k
+    nl-tasks bench prefill --len 8k,32k,128k
     python -m nl_tasks.bench_prefill --json > prefill.json      # needs torch, triton and transformers alone
 
 One layer of Llama-3.1-8B's shape: 32 query heads, 8 KV heads, head dimension 128, bf16, one sequence.

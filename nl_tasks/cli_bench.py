@@ -60,7 +60,7 @@ def generate(
 @bench.command()
 def prefill(
     lengths: Annotated[
-        str, typer.Option("--lengths", help="Lengths, comma-separated.")
+        str, typer.Option("--len", "--lengths", help="Lengths, comma-separated.")
     ] = "2k,4k,8k,16k,32k,64k,128k,256k",
     methods: Annotated[
         str | None,
@@ -77,7 +77,7 @@ def prefill(
 
     Also from which length on each method is faster than dense attention.
 
-    Example: nl-tasks bench prefill --lengths 32k,128k --methods "vertical_slash block_sparse:block=128"
+    Example: nl-tasks bench prefill --len 32k,128k --methods "vertical_slash block_sparse:block=128"
     """
     try:
         from nl_tasks import bench_prefill
@@ -86,7 +86,10 @@ def prefill(
     from nl_tasks.generators.lengths import parse_length
 
     wanted = [parse_length(part) for part in lengths.split(",")]
-    shares = [float(part) for part in sparsities.split(",")]
+    try:
+        shares = [float(part) for part in sparsities.split(",")]
+    except ValueError:
+        raise ValueError(f"--sparsities {sparsities!r}: write numbers, as 0.5,0.9") from None
     bench_prefill.run(wanted, methods.split() if methods else bench_prefill.METHODS, shares, (), dense or (), as_json)
 
 

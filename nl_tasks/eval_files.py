@@ -44,7 +44,8 @@ def require_device(name: str) -> None:
     """Raise ValueError if this machine has not the GPU `name`; another, for which a sweep is planned, may have it."""
     device = torch.device(name)
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device {name!r}: this machine has {torch.cuda.device_count()} GPUs that torch can use")
+        count = torch.cuda.device_count()
+        raise ValueError(f"device {name!r}: this machine has {count} GPUs that torch can use; auto takes what is there")
 
 
 def weights_dtype(folder: Path, asked: str, device: str) -> str:

@@ -6,7 +6,6 @@
 Prompts are not read, so that a large dataset is scored in moments.
 """
 
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -114,20 +113,19 @@ def read_predictions(path: Path) -> dict[str, str]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ValueError(f'{path} is not text: give lines of {{"id": ..., "prediction": ...}}') from None
-    with io.StringIO(text) as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                entry = json.loads(line)
-                name, prediction = entry["id"], entry["prediction"]
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise ValueError(f'{path} line {number} is not {{"id": ..., "prediction": ...}}') from None
-            if not isinstance(name, str) or not isinstance(prediction, str | None):
-                raise ValueError(f"{path} line {number}: id and prediction must be text")
-            if name in predicted:
-                raise ValueError(f"{path} line {number}: a second prediction for {name}")
-            predicted[name] = prediction or ""
+    for number, line in enumerate(text.split("\n"), 1):  # not splitlines: JSON may hold other ends of lines
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            name, prediction = entry["id"], entry["prediction"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise ValueError(f'{path} line {number} is not {{"id": ..., "prediction": ...}}') from None
+        if not isinstance(name, str) or not isinstance(prediction, str | None):
+            raise ValueError(f"{path} line {number}: id and prediction must be text")
+        if name in predicted:
+            raise ValueError(f"{path} line {number}: a second prediction for {name}")
+        predicted[name] = prediction or ""
     return predicted
 
 

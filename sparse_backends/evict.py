@@ -36,11 +36,15 @@ class Slot:
     _left: "tuple[ref[Tensor], int] | None" = None
     _compared: bool = False
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, or what is written to a file, has keys of its own: nothing is remembered of them."""
+        return {**self.__dict__, "memory": {}, "_left": None}
+
     def compare(self, keys: Tensor | None) -> None:
-        """Forget `memory` unless `keys`, which the cache holds before a call, are those that the last call left."""
+        """Announce a call, and forget `memory` unless `keys`, which the cache holds, are what the last one left."""
         if keys is None or self._left is None or self._left[0]() is not keys or self._left[1] != _version(keys):
             self.memory.clear()
-        self._left, self._compared = None, True
+        self._left, self._compared, self.announced = None, True, True
 
     def leave(self, keys: Tensor) -> None:
         """End a call: `keys` are what the cache holds now. Where nobody compares, nothing is remembered."""

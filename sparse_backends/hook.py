@@ -125,7 +125,6 @@ def _before(caches: dict[int, Cache], module: nn.Module, args: Any, kwargs: dict
             held = value.layers[layer] if layer < len(value.layers) else None
             if hasattr(held, "nl_slot"):
                 held.nl_slot.compare(getattr(held, "keys", None))  # type: ignore[union-attr]
-                held.nl_slot.announced = True  # type: ignore[union-attr]
 
 
 def _after(caches: dict[int, Cache], module: nn.Module, args: Any, output: Any) -> None:

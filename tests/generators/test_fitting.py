@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from nl_tasks import get_task
 from nl_tasks.generators.fitting import MARGIN, Body, Draft, Fitted, NoPadding, close_gap, fit
 
 
@@ -41,9 +40,3 @@ def test_a_gap_that_no_padding_closes_leads_to_a_smaller_body():
         close_gap(Pieces(0).padding_costs, 50)
     for length in range(900, 1000):
         assert Words().count_prompt(fit(Blocks(), length, Words()).prompt) == length
-
-
-@pytest.mark.parametrize(("index", "length"), [(-1, 8192), (1.5, 8192), (0, 0), (0, "8k")])
-def test_what_is_no_index_or_length_is_refused(index, length):
-    with pytest.raises(ValueError, match="is out of range: a whole number"):
-        get_task("story_multihop").sample(seed=43, index=index, length=length, tokenizer=Words())

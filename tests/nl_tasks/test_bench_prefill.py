@@ -56,3 +56,16 @@ def test_planted_inputs_are_a_function_of_their_seed():
 def test_a_line_holds_what_was_measured():
     cells = "8192 vertical_slash:sparsity=0.9 triton 0.900 1.000 2.000 3.000 400 0.60 1.50 10.0"
     assert table_line(row(8192, 1.5)).split() == cells.split()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (["--len", "8kb"], "length '8kb' is not a number of tokens"),
+        (["--lengths", "8kb"], "length '8kb' is not a number of tokens"),
+        (["--sparsities", "half"], "--sparsities 'half': write numbers, as 0.5,0.9"),
+    ],
+)
+def test_wrong_use_is_one_line(cli, options, line):
+    status, out, err = cli("bench", "prefill", *options)
+    assert (status, out) == (2, "") and line in err and err.count("\n") == 1

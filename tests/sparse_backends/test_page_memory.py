@@ -1,6 +1,7 @@
 """Page bounds stay with a cache while it only grows; whatever else happens to it, they are made anew."""
 
 import copy
+import pickle
 import weakref
 
 import pytest
@@ -132,6 +133,18 @@ def test_keys_that_their_cache_has_let_go_of_are_gone():
     assert gone() is None
     slot.compare(None)
     assert not slot.memory
+
+
+def test_a_cache_is_written_to_a_file_without_what_is_remembered(model, tmp_path):
+    cache = transformers.DynamicCache()
+    with BACKEND.attach(model), torch.no_grad():
+        model(torch.arange(40)[None], past_key_values=cache)
+        model(torch.tensor([[5]]), past_key_values=cache)
+        expected = model(torch.tensor([[6]]), past_key_values=copy.deepcopy(cache)).logits
+        assert cache.layers[0].nl_slot.memory
+        again = pickle.loads(pickle.dumps(cache))
+        assert not again.layers[0].nl_slot.memory
+        assert torch.equal(model(torch.tensor([[6]]), past_key_values=again).logits, expected)
 
 
 def test_other_methods_keep_no_keys_alive(model):
