@@ -1,0 +1,62 @@
+"""The GPU tests on short inputs under compute-sanitizer's memcheck, in several processes.
+
+    python benchmarks/gpu_memcheck.py --processes 14 tests/gpu
+
+Each process gets every so-manieth test. Tests that capture a CUDA graph are left out: torch's memory cache, without
+which memcheck sees every tensor's end, is what graphs need. Exits with 1 if a test fails, an error is found, or a
+process ends without saying so.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+LONGEST = 1102  # tokens; longer inputs take minutes each under memcheck
+SHORT = {"NL_TASKS_LONGEST": str(LONGEST), "PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}
+MEMCHECK = ["compute-sanitizer", "--tool", "memcheck", "--report-api-errors", "no"]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist"]
+
+
+def collected(tests: list[str], environment: dict[str, str]) -> list[str]:
+    """Ids of the tests that run on short inputs and capture no graph."""
+    command = [*PYTEST, "--collect-only", "-q", "-k", "not graph", *tests]
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return [line for line in out.splitlines() if "::" in line]
+
+
+def verdict(log: str) -> tuple[int, int, bool]:
+    """Tests passed, memory errors, and whether nothing failed and memcheck came to its end."""
+    passed = sum(map(int, re.findall(r"(\d+) passed", log)))
+    errors = [int(count) for count in re.findall(r"ERROR SUMMARY: (\d+) error", log)]
+    return passed, sum(errors), len(errors) == 1 and not re.search(r"\d+ (failed|error)\b.* in ", log)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tests", nargs="*", default=["tests/gpu"])
+    parser.add_argument("--processes", type=int, default=8)
+    parser.add_argument("--logs", type=Path, help="folder for what each process says")
+    given = parser.parse_args()
+    environment = os.environ | SHORT
+    ids = collected(given.tests, environment)
+    logs = given.logs or Path(tempfile.mkdtemp())
+    logs.mkdir(parents=True, exist_ok=True)
+    running = []
+    for at in range(min(given.processes, len(ids))):
+        with (logs / f"{at}.txt").open("w") as log:
+            command = [*MEMCHECK, *PYTEST, "-v", *ids[at :: given.processes]]
+            running.append(subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT))
+    for process in running:
+        process.wait()
+    found = [verdict((logs / f"{at}.txt").read_text()) for at in range(len(running))]
+    passed, errors, whole = sum(x[0] for x in found), sum(x[1] for x in found), all(x[2] for x in found)
+    print(f"{len(ids)} tests, {passed} passed, {errors} memory errors in {len(running)} processes; logs: {logs.name}")
+    return 0 if whole and not errors and passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
