@@ -48,7 +48,12 @@ def usable(q: Tensor, plan: BlockPlan) -> bool:
     return fits and runs_fa4(q)
 
 
-@kernel(BlockPlan, "fa4", usable, pays_from=16 * 1024)
+def pays_from(plan: BlockPlan) -> int:
+    """Rows from which it is faster than Triton's kernel, measured on an H200; blocks of 64 it reads no faster."""
+    return (16 if plan.key_block == 128 else 96) * 1024
+
+
+@kernel(BlockPlan, "fa4", usable, pays_from)
 def block_sparse_fa4(q: Tensor, k: Tensor, v: Tensor, plan: BlockPlan, *, scale: float) -> tuple[Tensor, Tensor]:
     """Attention over the listed blocks; shapes as in `AttentionKernel`."""
     from flash_attn.cute.block_sparsity import BlockSparseTensorsTorch

@@ -21,7 +21,7 @@ def usable(q: Tensor, plan: VerticalSlashPlan) -> bool:
     return aligned and q.shape[-1] <= 128 and runs_fa4(q) and runs_triton(q)
 
 
-@kernel(VerticalSlashPlan, "fa4", usable, pays_from=24 * 1024)
+@kernel(VerticalSlashPlan, "fa4", usable, pays_from=lambda plan: 24 * 1024)
 def vertical_slash_fa4(
     q: Tensor, k: Tensor, v: Tensor, plan: VerticalSlashPlan, *, scale: float
 ) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -29,18 +29,21 @@ class Entry:
 
     run: Callable[..., tuple[Tensor, Tensor]]
     usable: Callable[..., bool]
-    pays_from: int
+    pays_from: Callable[[Plan], int]
 
 
 _KERNELS: dict[tuple[type[Plan], str], Entry] = {}
 
 
 def kernel(
-    plan_type: type[Plan], provider: str, usable: Callable[..., bool] = lambda q, plan: True, pays_from: int = 0
+    plan_type: type[Plan],
+    provider: str,
+    usable: Callable[..., bool] = lambda q, plan: True,
+    pays_from: Callable[[Any], int] = lambda plan: 0,
 ) -> Callable[[Callable[..., tuple[Tensor, Tensor]]], Callable[..., tuple[Tensor, Tensor]]]:
     """Register the decorated kernel for `plan_type`; `usable(q, plan)` says whether it can run an input.
 
-    For fewer than `pays_from` query rows "auto" prefers those after it in `PROVIDERS`, which start fewer kernels.
+    For fewer than `pays_from(plan)` query rows "auto" prefers those after it in `PROVIDERS`, which start fewer kernels.
     Raises ValueError for a provider that is not in `PROVIDERS`.
     """
     if provider not in PROVIDERS:
@@ -69,7 +72,7 @@ def find_kernel(q: Tensor, plan: Plan, provider: str) -> Callable[..., tuple[Ten
     chosen = provider in ("auto", "sparse")
     for name in PROVIDERS if chosen else (provider,):
         entry = _KERNELS.get((type(plan), name))
-        if entry and entry.usable(q, plan) and not (chosen and q.shape[2] < entry.pays_from):
+        if entry and entry.usable(q, plan) and not (chosen and q.shape[2] < entry.pays_from(plan)):
             return entry.run
     raise ValueError(
         f"provider={provider!r} cannot run a {type(plan).__name__} on {q.device.type} with head dim {q.shape[-1]} "

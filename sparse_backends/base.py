@@ -19,9 +19,11 @@ from nl_tasks.kernels.devices import on_device_of
 from nl_tasks.kernels.plan import Plan, causal_entries
 from nl_tasks.sparse_backends.budget import too_sparse
 from nl_tasks.sparse_backends.hook import attach
+from nl_tasks.sparse_backends.pays import Cost
 from nl_tasks.sparse_backends.run import Run
 
 Phase = Literal["prefill", "decode", "evict"]
+GUESSED = 0.1  # density of a method whose budget does not tell it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +44,6 @@ class Backend(ABC):
     citation: ClassVar[str]
     remembers: ClassVar[bool] = False
     """Whether `plan` takes `memory`: a dict that stays with the cache while that only grows (None: nothing stays)."""
-
-    dense_below: ClassVar[int] = 0
-    """Tokens of one prompt, 32 heads of dimension 128, below which dense attention is faster on a GPU: sparsity 0.9 and
-    blocks of 128 in benchmarks/h200_prefill.txt. What a method costs beside its products hardly depends on their
-    number, so that less work, of fewer or smaller heads, pays from longer prompts on."""
 
     sparsity: float | None = None
 
@@ -81,6 +78,14 @@ class Backend(ABC):
         `q` `[Hq, 1, D]` and `k` `[Hkv, S, D]` are one sequence's; for eviction backends that evict while decoding.
         """
         return None
+
+    def cost(self) -> Cost | None:
+        """What a prefill by this method costs on a GPU; None if that was not measured."""
+        return None
+
+    def density(self, queries: int, keys: int) -> float:
+        """The share of full causal attention that a prefill will compute, as far as that can be told beforehand."""
+        return GUESSED if self.sparsity is None else 1 - self.sparsity
 
     @property
     def evicts_again(self) -> bool:

@@ -8,18 +8,20 @@ from torch import Tensor
 
 from nl_tasks.kernels.block_means import block_means
 from nl_tasks.kernels.devices import runs_triton
-from nl_tasks.kernels.plan import BlockPlan
+from nl_tasks.kernels.plan import BlockPlan, causal_entries
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.blocks import (
     WIDEST,
     BlockGrid,
     Rows,
+    kept_entries,
     least_entries,
     seen_blocks,
     top_blocks,
     top_blocks_of_means,
 )
 from nl_tasks.sparse_backends.budget import budget
+from nl_tasks.sparse_backends.pays import BLOCK_RATE, Cost
 from nl_tasks.sparse_backends.registry import register
 
 
@@ -40,7 +42,6 @@ class BlockSparse(Backend):
     estimator = "block means"
     allocation = "uniform"
     citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1"
-    dense_below = 8 * 1024
 
     block: int = 16
     top_blocks: int | None = budget(64)
@@ -63,6 +64,16 @@ class BlockSparse(Backend):
             return queries[b, h, start:stop] @ keys[b, h // group].T
 
         return top_blocks(grid, counts, scores, q.shape[0], q.shape[1], q.device)
+
+    def cost(self) -> Cost:
+        """Means of blocks, and blocks."""
+        return Cost(7_300, BLOCK_RATE[self.block])
+
+    def density(self, queries: int, keys: int) -> float:
+        """With a number of blocks given, that of as many in each row."""
+        if self.sparsity is not None:
+            return super().density(queries, keys)
+        return kept_entries(BlockGrid(queries, keys, self.block), self.top_blocks or 0) / causal_entries(queries, keys)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block, the diagonal and the block before it."""

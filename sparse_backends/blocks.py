@@ -79,9 +79,14 @@ class BlockGrid:
 
 
 @lru_cache(maxsize=256)
+def kept_entries(grid: BlockGrid, count: int, near: int = 1) -> int:
+    """Causal entries if every query block keeps `count` blocks; each layer of a model asks again."""
+    return grid.entries(torch.full_like(grid.rows, count), near)
+
+
 def least_entries(grid: BlockGrid, near: int = 1) -> int:
-    """Causal entries of the forced blocks; each layer of a model asks again."""
-    return grid.entries(torch.ones_like(grid.rows), near)
+    """Causal entries of the forced blocks."""
+    return kept_entries(grid, 1, near)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from nl_tasks.kernels.plan import VerticalSlashPlan
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
+from nl_tasks.sparse_backends.pays import Cost
 from nl_tasks.sparse_backends.registry import register
 
 SMALLEST = 512  # columns and diagonals of a head, as long as the asked sparsity allows them
@@ -32,7 +33,6 @@ class FlexPrefill(Backend):
     estimator = "attention of the last queries"
     allocation = "threshold"
     citation = "Lai et al. 2025, arXiv 2502.20766; as in Nawrot et al. 2025, arXiv 2504.17768, A.1.3"
-    dense_below = 14 * 1024
 
     window: int = 256
     alpha: float | None = budget(0.9)
@@ -58,6 +58,10 @@ class FlexPrefill(Backend):
             target = self.target(q.shape[2], keys) * q.shape[1]
             verticals, slashes = lines.covering(mass, target, min(SMALLEST, keys))
         return lines.plan(verticals, slashes)
+
+    def cost(self) -> Cost:
+        """Columns and diagonals of 64-blocks."""
+        return Cost(13_000, 0.56)
 
     def floor(self, queries: int, keys: int) -> int:
         """The forced columns and diagonals of `vertical_slash`."""

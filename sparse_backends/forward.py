@@ -165,7 +165,7 @@ class _Call:
         short = acts and self.faster_dense(q, k)
         if not acts or self.backend.phase == "evict" or short:
             plan: Plan = FullPlan(q.shape[2], k.shape[2], q.shape[0], q.shape[1], q.device)
-            self.run.dense_calls += int(short)
+            self.run.ran_densely(q.shape[2]) if short else None
         else:
             more = {"memory": self.memory(part)} if self.backend.remembers else {}
             plan = self.backend.plan(q, k, scale=self.scale, layer=self.layer, prompt=prompt, **more)
@@ -176,10 +176,13 @@ class _Call:
         return plan
 
     def faster_dense(self, q: Tensor, k: Tensor) -> bool:
-        """Whether this prompt is so short that dense attention is faster, and the caller asked for what is fastest."""
+        """Whether dense attention of this prompt is faster, and the caller asked for what is fastest."""
         whole = q.is_cuda and self.backend.phase == "prefill" and q.shape[2] == k.shape[2]
-        share = q.shape[0] * q.shape[1] * q.shape[3] / (32 * 128)  # of the work for which `dense_below` was measured
-        return self.forward.provider == "auto" and whole and q.shape[2] * share**0.5 < self.backend.dense_below
+        cost = self.backend.cost() if self.forward.provider == "auto" and whole else None
+        if cost is None:
+            return False
+        tokens, work = q.shape[2], q.shape[0] * q.shape[1] * q.shape[3] / (32 * 128)
+        return not cost.pays(tokens, self.backend.density(tokens, tokens), work)
 
     def memory(self, part: Part) -> dict[str, Any] | None:
         """What the backend remembers of a part's keys; None where they are not a stretch of the cache."""

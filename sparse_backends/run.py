@@ -1,5 +1,6 @@
 """What happened inside a `with backend.attach(model) as run:` block: densities and evidence recall."""
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,7 +98,7 @@ class Run:
         if np.min(question) < 1:
             raise ValueError(f"question={question} is out of range: question >= 1")
         self._given = None if evidence is None else Evidence(evidence, question)
-        self.dense_calls = 0  # in which a prompt was so short that it ran densely, as provider="auto" may
+        self.dense_calls = 0  # prompts that full attention read, as it was faster; provider="auto" may
         self._going: Going | None = None
         self._tallies: dict[int, _Tally] = {}
         self._kept: dict[int, _Tally] = {}
@@ -157,6 +158,16 @@ class Run:
             "density_per_head": [[_number(x) for x in layer] for layer in density],
             "evidence_recall_per_head": [[_number(x) for x in layer] for layer in recall],
         }
+
+    def ran_densely(self, tokens: int) -> None:
+        """Count a prompt that full attention reads faster, and is read by it. For the hook."""
+        if not self.dense_calls:
+            warnings.warn(
+                f"{self.backend.spec}: full attention is faster for {tokens} tokens and is what runs; "
+                'provider="sparse" runs the method',
+                stacklevel=2,
+            )
+        self.dense_calls += 1
 
     def expect_batch(self, rows: int) -> None:
         """Raise ValueError if evidence was given for another number of rows. For the hook."""

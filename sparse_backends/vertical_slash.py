@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from nl_tasks.kernels.plan import VerticalSlashPlan
+from nl_tasks.kernels.plan import VerticalSlashPlan, causal_entries
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.budget import budget
 from nl_tasks.sparse_backends.lines import LineScores, line_floor
+from nl_tasks.sparse_backends.pays import Cost
 from nl_tasks.sparse_backends.registry import register
 
 
@@ -30,7 +31,6 @@ class VerticalSlash(Backend):
     estimator = "attention of the last queries"
     allocation = "uniform"
     citation = "Jiang et al. 2024 (MInference), arXiv 2407.02490; as in Nawrot et al. 2025, arXiv 2504.17768, A.1.2"
-    dense_below = 14 * 1024
 
     window: int = 256
     verticals: int | None = budget(1024)
@@ -53,6 +53,16 @@ class VerticalSlash(Backend):
         most = _most_columns(target, q.shape[2], k.shape[2])
         size = lines.nearest(target * q.shape[1], most)
         return lines.plan(size, size, most)
+
+    def cost(self) -> Cost:
+        """Columns and diagonals of 64-blocks."""
+        return Cost(13_000, 0.56)
+
+    def density(self, queries: int, keys: int) -> float:
+        """With sizes given, that of as many whole lines."""
+        if self.sparsity is not None:
+            return super().density(queries, keys)
+        return min(1.0, ((self.verticals or 0) + (self.slashes or 0)) * queries / causal_entries(queries, keys))
 
     def floor(self, queries: int, keys: int) -> int:
         """Four columns and the 64 most recent diagonals as blocks."""

@@ -16,6 +16,7 @@ from nl_tasks.kernels.threshold_search import covering_blocks, reached
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.blocks import WIDEST, BlockGrid, least_entries
 from nl_tasks.sparse_backends.budget import budget
+from nl_tasks.sparse_backends.pays import BLOCK_RATE, Cost
 from nl_tasks.sparse_backends.registry import register
 
 
@@ -38,7 +39,6 @@ class XAttention(Backend):
     estimator = "antidiagonal sums"
     allocation = "threshold"
     citation = "Xu et al. 2025, arXiv 2503.16428, section 2"
-    dense_below = 9 * 1024
 
     block: int = 128
     stride: int = 8
@@ -65,6 +65,10 @@ class XAttention(Backend):
             counts = covering_blocks(before, shape.available, shape.area, target)
         del before  # as large as `mass`
         return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *_listed(mass, counts, shape))
+
+    def cost(self) -> Cost:
+        """Sums of antidiagonals, and blocks."""
+        return Cost(8_600, BLOCK_RATE[self.block])
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""

@@ -18,7 +18,7 @@ def kernels(monkeypatch):
     def short(*given, scale):
         raise NotImplementedError
 
-    provider.kernel(FullPlan, "triton", lambda q, plan: q.dtype == torch.float16, pays_from=100)(long)
+    provider.kernel(FullPlan, "triton", lambda q, plan: q.dtype == torch.float16, pays_from=lambda plan: 100)(long)
     provider.kernel(FullPlan, "torch")(short)
     return long, short
 
