@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nl_tasks.bench_head_by_head import apart_line
-from nl_tasks.bench_prefill import HEADER, PrefillRow, crossover_lines, table_line
+from nl_tasks.bench_prefill import HEADER, PrefillRow, crossover_lines, table_line, without_sparsity
 
 
 def read(file: Path) -> tuple[list[PrefillRow], list[dict[str, Any]]]:
@@ -33,10 +33,10 @@ def plot(rows: list[PrefillRow], file: Path) -> None:
     longest = max(row.length for row in rows)
     figure, axes = pyplot.subplots(figsize=(6, 4))
     sparse = [row for row in rows if row.length == longest and "sparsity=" in row.method]
-    for method in dict.fromkeys(row.method.split(":")[0] for row in sparse):
+    for method in dict.fromkeys(without_sparsity(row.method) for row in sparse):
         best: dict[float, float] = {}
         for row in sparse:
-            if row.method.split(":")[0] == method:
+            if without_sparsity(row.method) == method:
                 at = round(row.sparsity, 3)
                 best[at] = max(best.get(at, 0.0), row.speedup)
         points = sorted(best.items())

@@ -11,7 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -166,11 +166,16 @@ def computed_entries(plan: Plan, heads: int) -> float:
     return float(computed.sum()) * heads / computed.shape[1]
 
 
+def without_sparsity(spec: str) -> str:
+    """The method and its other parameters: rows of one such are compared over lengths."""
+    return replace(parse_backend(spec), sparsity=None).spec
+
+
 def _best(rows: Sequence[PrefillRow], method: str, sparsity: float) -> dict[int, float]:
     """The largest speed-up at each length of `method`, asked for `sparsity`."""
     best: dict[int, float] = {}
     for row in rows:
-        if row.method.split(":")[0] == method and parse_backend(row.method).sparsity == sparsity:
+        if parse_backend(row.method).sparsity == sparsity and without_sparsity(row.method) == method:
             best[row.length] = max(best.get(row.length, 0.0), row.speedup)
     return best
 
@@ -211,7 +216,7 @@ def crossover_lines(rows: Sequence[PrefillRow], sparsities: Sequence[float] = SP
 
     `<=` stands before the shortest length measured, "never" for none of those measured, "-" for nothing measured.
     """
-    methods = dict.fromkeys(row.method.split(":")[0] for row in rows if "sparsity=" in row.method)
+    methods = dict.fromkeys(without_sparsity(row.method) for row in rows if "sparsity=" in row.method)
     for method in methods:
         cells = (f"{sparsity}: {_crossover_cell(rows, method, sparsity)}" for sparsity in sparsities)
         yield f"{method} beats dense from  {'   '.join(cells)}"

@@ -8,7 +8,7 @@ So a method pays for a prompt of T tokens once (overhead / T)^2 + density / rate
 import math
 from dataclasses import dataclass
 
-BLOCK_RATE = {16: 0.12, 32: 0.24, 64: 0.62, 128: 0.8}
+BLOCK_RATE = {16: 0.105, 32: 0.21, 64: 0.62, 128: 0.8}
 """Of plans of blocks, by size. Keys are read for as many rows as a block has: at 16, memory is what it waits for."""
 
 

@@ -35,6 +35,15 @@ def test_crossover_lies_between_the_lengths_that_straddle_it():
     assert list(crossover_lines(rows[:1], [0.9])) == ["vertical_slash beats dense from  0.9: never"]
 
 
+def test_block_sizes_are_compared_apart():
+    rows = [row(8192, speed, method=name) for name, speed in (("block_sparse", 0.7), ("block_sparse:block=64", 1.2))]
+    rows = [PrefillRow(**{**each.row(), "method": each.method.replace("64:", "64,")}) for each in rows]
+    assert list(crossover_lines(rows, [0.9])) == [
+        "block_sparse beats dense from  0.9: never",
+        "block_sparse:block=64 beats dense from  0.9: <=8.0k",
+    ]
+
+
 def test_of_several_providers_the_fastest_counts():
     assert crossover([row(8192, 0.5), row(8192, 1.5)], "vertical_slash", 0.9) == 8192
 
