@@ -33,11 +33,11 @@ def attach(
     """Run `model` with `backend` inside a `with` block and yield the records of it; everything is restored on exit.
 
     `dense_layers` are left dense (negative numbers count from the last); so are layers with a sliding window.
-    `provider` picks the kernels (see `nl_tasks.kernels.attention`): "auto" what is fastest, which for a short prompt on
-    a GPU is dense attention (then `run.density()` is 1 and `run.report()` counts `dense_calls`), "sparse" the fastest
-    kernel that computes the plan, whatever the length. `observe(layer=, q=, k=, plan=, scale=)` is called
-    with every plan. Raises ValueError for a model that cannot be hooked or has a backend attached, and for layers
-    that it does not have.
+    `provider` picks the kernels (see `nl_tasks.kernels.attention`): "auto" what is fastest, which on a GPU is dense
+    attention for a prompt that is short for its density (see `pays`; a warning says so, `run.density()` is then 1 and
+    `run.report()` counts `dense_calls`), "sparse" the fastest kernel that computes the plan, whatever the length.
+    `observe(layer=, q=, k=, plan=, scale=)` is called with every plan. Raises ValueError for a model that cannot be
+    hooked or has a backend attached, and for layers that it does not have.
     """
     modules = attention_modules(model)
     layers = {int(module.layer_idx): module for module in modules}  # type: ignore[arg-type] # see attention_modules

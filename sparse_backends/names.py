@@ -19,12 +19,13 @@ def use_by_name(backend: "Backend", name: str) -> None:
     """Make `backend` known to transformers as the attention implementation `name`, masks for padding included.
 
     Unlike `attach` it sees no cache: each module remembers the one sequence or batch that it read last, and an
-    eviction method hides what it evicts without freeing it. Nothing is recorded.
+    eviction method hides what it evicts without freeing it. Nothing is recorded, so that nobody could tell if full
+    attention ran in its place: the method always runs, also where that is slower.
     """
     slots: WeakKeyDictionary[nn.Module, Slot] = WeakKeyDictionary()
 
     def slot_of(module: nn.Module) -> Slot:
         return slots.setdefault(module, Slot())
 
-    AttentionInterface.register(name, Forward(backend, slot_of, Run(backend, recording=False)))
+    AttentionInterface.register(name, Forward(backend, slot_of, Run(backend, recording=False), provider="sparse"))
     AttentionMaskInterface.register(name, padding_mask)

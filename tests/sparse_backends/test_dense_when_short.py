@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AttentionInterface, AutoModelForCausalLM
 
-from nl_tasks.sparse_backends import parse_backend
+from nl_tasks.sparse_backends import parse_backend, use_by_name
 from nl_tasks.sparse_backends.forward import Forward, _Call
 from nl_tasks.sparse_backends.pays import Cost
 from nl_tasks.sparse_backends.run import Run
@@ -74,6 +74,15 @@ def test_density_of_budgets():
     assert parse_backend("vertical_slash").density(32768, 32768) == pytest.approx(0.125, abs=1e-4)
     assert parse_backend("vertical_slash").density(1024, 1024) == 1
     assert parse_backend("xattention:sparsity=0.75").density(4096, 4096) == 0.25
+
+
+def test_by_name_the_method_always_runs():
+    backend = parse_backend("vertical_slash:sparsity=0.9")
+    use_by_name(backend, "nl_always")
+    call = object.__new__(_Call)
+    call.backend, call.forward = backend, AttentionInterface()["nl_always"]
+    q = torch.empty(1, 32, 64, 128, device="meta").as_subclass(OnGpu)
+    assert not call.faster_dense(q, q)
 
 
 def test_records_say_that_it_ran_densely(tiny_llama, monkeypatch):
