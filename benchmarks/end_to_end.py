@@ -163,7 +163,7 @@ def check(folder: str, name: str, prompt: Any, backends: list[str], device: str)
     print(f"         {'backend':<38}{'logits off':>11}{'same token':>11}")
     for spec in backends:
         (after, expected), _ = with_backend(there, spec, "torch", partial(continued, there, ids))
-        found, _ = with_backend(here, spec, "auto", partial(forced, here, ids.to(device), after))
+        found, _ = with_backend(here, spec, "sparse", partial(forced, here, ids.to(device), after))
         off = float((found - expected).norm() / expected.norm())
         same = float((found.argmax(-1) == expected.argmax(-1)).float().mean())
         rows.append({"check": name, "backend": spec, "logits_off": off, "same_token": same})

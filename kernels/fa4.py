@@ -49,7 +49,10 @@ def usable(q: Tensor, plan: BlockPlan) -> bool:
 
 
 def pays_from(plan: BlockPlan) -> int:
-    """Rows from which it is faster than Triton's kernel, measured on an H200; blocks of 64 it reads no faster."""
+    """Rows from about which it is faster than Triton's kernel (benchmarks/h200_prefill.txt).
+
+    Blocks of 128: from 16k at sparsity 0.5, from 32k at 0.8 and more. Of 64: level at 64k, 3% faster at 128k.
+    """
     return (16 if plan.key_block == 128 else 96) * 1024
 
 

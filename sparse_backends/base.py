@@ -55,6 +55,11 @@ class Backend(ABC):
     def __post_init__(self) -> None:
         own = [field for field in fields(self) if "budget" in field.metadata]
         given = [field.name for field in own if getattr(self, field.name) is not None]
+        for field in fields(self):
+            if callable(getattr(Backend, field.name, None)):
+                raise ValueError(
+                    f"{self.name}: no parameter may be called {field.name!r}, which is a method of Backend"
+                )
         if self.sparsity is None:
             for field in own:
                 if getattr(self, field.name) is None:
@@ -84,7 +89,10 @@ class Backend(ABC):
         return None
 
     def density(self, queries: int, keys: int) -> float:
-        """The share of full causal attention that a prefill will compute, as far as that can be told beforehand."""
+        """The share of full causal attention that a prefill will compute, as far as that can be told beforehand.
+
+        It decides how a prompt is read (see `cost`), never what is recorded.
+        """
         return GUESSED if self.sparsity is None else 1 - self.sparsity
 
     @property

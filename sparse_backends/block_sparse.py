@@ -21,7 +21,7 @@ from nl_tasks.sparse_backends.blocks import (
     top_blocks_of_means,
 )
 from nl_tasks.sparse_backends.budget import budget
-from nl_tasks.sparse_backends.pays import BLOCK_RATE, Cost
+from nl_tasks.sparse_backends.pays import Cost, block_cost
 from nl_tasks.sparse_backends.registry import register
 
 
@@ -65,9 +65,9 @@ class BlockSparse(Backend):
 
         return top_blocks(grid, counts, scores, q.shape[0], q.shape[1], q.device)
 
-    def cost(self) -> Cost:
+    def cost(self) -> Cost | None:
         """Means of blocks, and blocks."""
-        return Cost(7_300, BLOCK_RATE[self.block])
+        return block_cost(7_300, self.block)
 
     def density(self, queries: int, keys: int) -> float:
         """With a number of blocks given, that of as many in each row."""

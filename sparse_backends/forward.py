@@ -15,6 +15,7 @@ from nl_tasks.sparse_backends.full import full_attention
 from nl_tasks.sparse_backends.inference import ForInference
 from nl_tasks.sparse_backends.padding import Part, Parts
 from nl_tasks.sparse_backends.run import Run
+from nl_tasks.sparse_backends.windows import every_layer_slides
 
 if TYPE_CHECKING:
     from nl_tasks.sparse_backends.base import Backend
@@ -66,6 +67,8 @@ class Forward:
         sizes = query.shape[0], query.shape[2], key.shape[2]
         with on_device_of(query), torch.no_grad():  # layers may lie on any of several
             if window is not None or layer in self.dense_layers:
+                if window is not None and every_layer_slides(module):
+                    raise ValueError(f"{self.backend.name}: every layer stays dense (a sliding window)")
                 parts = self.parts.of(attention_mask, *sizes)
                 out = self._over(
                     parts, query, key, value, lambda part, q, k, v: full_attention(q, k, v, scale=scale, window=window)
@@ -172,7 +175,7 @@ class _Call:
             if self.forward.observe is not None:
                 self.forward.observe(layer=self.layer, q=q, k=k, plan=plan, scale=self.scale)
         if acts:
-            self.run.record(self.layer, part.first, plan, q.shape[1], prompt)
+            self.run.record(self.layer, part.first, plan, q.shape[1], prompt, estimated=not short)
         return plan
 
     def faster_dense(self, q: Tensor, k: Tensor) -> bool:
@@ -181,7 +184,8 @@ class _Call:
         cost = self.backend.cost() if self.forward.provider == "auto" and whole else None
         if cost is None:
             return False
-        tokens, work = q.shape[2], q.shape[0] * q.shape[1] * q.shape[3] / (32 * 128)
+        # One row's: what is said of it must not depend on the others of its batch.
+        tokens, work = q.shape[2], q.shape[1] * q.shape[3] / (32 * 128)
         return not cost.pays(tokens, self.backend.density(tokens, tokens), work)
 
     def memory(self, part: Part) -> dict[str, Any] | None:

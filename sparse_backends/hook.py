@@ -13,6 +13,7 @@ from nl_tasks.sparse_backends.evict import EvictedLayer, Slot, free
 from nl_tasks.sparse_backends.forward import Forward
 from nl_tasks.sparse_backends.masks import padding_mask
 from nl_tasks.sparse_backends.run import Run
+from nl_tasks.sparse_backends.windows import slides
 
 if TYPE_CHECKING:
     from nl_tasks.sparse_backends.base import Backend
@@ -34,15 +35,16 @@ def attach(
 
     `dense_layers` are left dense (negative numbers count from the last); so are layers with a sliding window.
     `provider` picks the kernels (see `nl_tasks.kernels.attention`): "auto" what is fastest, which on a GPU is dense
-    attention for a prompt that is short for its density (see `pays`; a warning says so, `run.density()` is then 1 and
-    `run.report()` counts `dense_calls`), "sparse" the fastest kernel that computes the plan, whatever the length.
+    attention for a prompt that is short for its density (see `pays`; a warning says so, their density is 1 and
+    `run.report()` counts `dense_calls`), "sparse" the fastest kernel that computes the plan, whatever the length. The
+    first of several chunks of a prompt looks like a whole one: give "sparse" with `prefill_chunk_size`.
     `observe(layer=, q=, k=, plan=, scale=)` is called with every plan. Raises ValueError for a model that cannot be
     hooked or has a backend attached, and for layers that it does not have.
     """
     modules = attention_modules(model)
     layers = {int(module.layer_idx): module for module in modules}  # type: ignore[arg-type] # see attention_modules
     dense = _dense(dense_layers, max(layers) + 1)
-    if all(index in dense or _slides(module) for index, module in layers.items()):
+    if all(index in dense or slides(module) for index, module in layers.items()):
         raise ValueError(f"{type(model).__name__}: every layer stays dense (a sliding window, or in dense_layers)")
     if backend.phase == "evict" and getattr(model.config.get_text_config(), "num_kv_shared_layers", None):
         raise ValueError(f"{backend.name}: {type(model).__name__} shares keys between layers, which cannot be evicted")
@@ -86,14 +88,6 @@ def attention_modules(model: Any) -> list[nn.Module]:
 def _is_attention(module: nn.Module) -> bool:
     causal = getattr(module, "is_causal", None) is True
     return causal and isinstance(getattr(module, "layer_idx", None), int) and hasattr(module, "config")
-
-
-def _slides(module: nn.Module) -> bool:
-    config: Any = module.config
-    kinds = getattr(config, "layer_types", None)
-    if kinds is not None:
-        return kinds[module.layer_idx] in ("sliding_attention", "chunked_attention")
-    return getattr(module, "sliding_window", getattr(config, "sliding_window", None)) is not None
 
 
 def _dense(asked: Iterable[int], count: int) -> frozenset[int]:

@@ -98,7 +98,7 @@ class Run:
         if np.min(question) < 1:
             raise ValueError(f"question={question} is out of range: question >= 1")
         self._given = None if evidence is None else Evidence(evidence, question)
-        self.dense_calls = 0  # prompts that full attention read, as it was faster; provider="auto" may
+        self.dense_calls = 0  # of layers where full attention read a prompt, as it was faster; provider="auto" may
         self._going: Going | None = None
         self._tallies: dict[int, _Tally] = {}
         self._kept: dict[int, _Tally] = {}
@@ -160,7 +160,7 @@ class Run:
         }
 
     def ran_densely(self, tokens: int) -> None:
-        """Count a prompt that full attention reads faster, and is read by it. For the hook."""
+        """Count a layer's call in which full attention, which is faster, reads a prompt. For the hook."""
         if not self.dense_calls:
             warnings.warn(
                 f"{self.backend.spec}: full attention is faster for {tokens} tokens and is what runs; "
@@ -175,16 +175,26 @@ class Run:
             raise ValueError(f"evidence is for {len(self._given)} rows, the batch has {rows}")
 
     def record(
-        self, layer: int, first: int, plan: Plan, heads: int, prompt: _Counts, seen: _Counts | None = None
+        self,
+        layer: int,
+        first: int,
+        plan: Plan,
+        heads: int,
+        prompt: _Counts,
+        seen: _Counts | None = None,
+        estimated: bool = True,
     ) -> None:
-        """Count a plan of rows `first` and on, whose rows have `seen` tokens (None: the plan's keys). For the hook."""
+        """Count a plan of rows `first` and on, whose rows have `seen` tokens (None: the plan's keys). For the hook.
+
+        `estimated` says whether the method chose what it holds, and what that cost counts.
+        """
         if not self._recording:
             return
         phase, device = self.backend.phase, plan.device
         computed = plan.computed()  # [b, H]
         lengths = np.atleast_1d(plan.keys if seen is None else seen).tolist()
         causal = [causal_entries(plan.queries, length) for length in lengths]
-        cost = 0 if phase == "evict" else self.backend.estimation(plan.queries, plan.keys)
+        cost = 0 if phase == "evict" or not estimated else self.backend.estimation(plan.queries, plan.keys)
         tally = _of_layer(self._tallies, layer, heads, device)
         tally.add(first, computed, causal, prompt, cost, self._going)
         if self._given is not None and phase != "evict":

@@ -16,7 +16,7 @@ from nl_tasks.kernels.threshold_search import covering_blocks, reached
 from nl_tasks.sparse_backends.base import Backend
 from nl_tasks.sparse_backends.blocks import WIDEST, BlockGrid, least_entries
 from nl_tasks.sparse_backends.budget import budget
-from nl_tasks.sparse_backends.pays import BLOCK_RATE, Cost
+from nl_tasks.sparse_backends.pays import Cost, block_cost
 from nl_tasks.sparse_backends.registry import register
 
 
@@ -66,9 +66,13 @@ class XAttention(Backend):
         del before  # as large as `mass`
         return BlockPlan(q.shape[2], k.shape[2], self.block, self.block, *_listed(mass, counts, shape))
 
-    def cost(self) -> Cost:
+    def cost(self) -> Cost | None:
         """Sums of antidiagonals, and blocks."""
-        return Cost(8_600, BLOCK_RATE[self.block])
+        return block_cost(8_600, self.block)
+
+    def density(self, queries: int, keys: int) -> float:
+        """A threshold of 1 keeps all; what others keep is not known beforehand."""
+        return 1.0 if self.threshold == 1 else super().density(queries, keys)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""

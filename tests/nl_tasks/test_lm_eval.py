@@ -225,6 +225,44 @@ def test_backends_are_known_by_name_with_their_parameters(tiny_llama, tmp_path, 
         run_lm_eval(lm_eval_words(tiny_llama(), tmp_path, "nl_qest"))
 
 
+def test_a_backend_may_have_several_parameters_and_stand_in_a_file(tiny_llama, tmp_path, monkeypatch):
+    from nl_tasks.lm_eval_cli import run_lm_eval
+    from nl_tasks.sparse_backends import Quest
+
+    asked = []
+    plan = Quest.plan
+    monkeypatch.setattr(Quest, "plan", lambda self, *args, **more: asked.append(self.spec) or plan(self, *args, **more))
+    words = lm_eval_words(tiny_llama(), tmp_path, "nl_quest:sparsity=0.75,page=8,share_pages=false")
+    run_lm_eval(words)
+    at = words.index("--model_args")
+    (tmp_path / "run.yaml").write_text(f"model_args: {words[at + 1]}\n".replace("page=8", "page=4"))
+    run_lm_eval([*words[:at], *words[at + 2 :], "--config", str(tmp_path / "run.yaml")])
+    assert list(dict.fromkeys(asked)) == [f"quest:sparsity=0.75,page={page},share_pages=false" for page in (8, 4)]
+
+
+def test_tasks_that_score_given_tokens_are_refused_where_the_method_would_not_act(tiny_llama):
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    from nl_tasks.lm_eval_cli import _know_backends, _scoring_what_runs
+
+    def score(name, batch):
+        arguments = {"attn_implementation": name}
+        backend = _know_backends(arguments)
+        model = HFLM(pretrained=tiny_llama(), device="cpu", dtype="float32", batch_size=batch, **arguments)
+        with _scoring_what_runs(backend):
+            return model.loglikelihood(
+                [Instance("loglikelihood", {}, ("a b c d " * 100, " e f"), 0)], disable_tqdm=True
+            )
+
+    for name in ("nl_quest", "nl_snapkv"):
+        with pytest.raises(ValueError, match="acts on generated tokens, and this task scores given ones"):
+            score(name, 1)
+    with pytest.raises(ValueError, match=r"batch_size=2 is out of range: vertical_slash .* want 1"):
+        score("nl_vertical_slash:sparsity=0.5", 2)
+    assert score("nl_vertical_slash:sparsity=0.5", 1)[0][0] != score("nl_dense", 2)[0][0]
+
+
 def test_local_models_go_by_their_names(tiny_llama, tmp_path, monkeypatch, capsys):
     from nl_tasks.lm_eval_cli import run_lm_eval
     from nl_tasks.local_models import LOCAL_MODELS

@@ -189,6 +189,20 @@ def test_by_name_says_what_attached_says(spec, tiny, prompts, padded):
         model.set_attn_implementation("sdpa")
 
 
+def test_by_name_a_model_whose_every_layer_slides_is_refused(tiny, prompts):
+    row = prompts(40)[0][None]
+    for model, fits in ((tiny("mistral", sliding_window=64), False), (tiny("gemma3"), True)):
+        model.set_attn_implementation("nl_streaming")
+        try:
+            if fits:
+                said(model, row)
+            else:
+                with pytest.raises(ValueError, match="streaming: every layer stays dense"):
+                    said(model, row)
+        finally:
+            model.set_attn_implementation("sdpa")
+
+
 def test_every_backend_has_a_name_in_transformers(tiny, prompts, tmp_path):
     tiny("llama").save_pretrained(tmp_path)
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="nl_quest")

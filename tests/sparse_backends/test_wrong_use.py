@@ -1,6 +1,7 @@
 """Wrong use of backends gets one line that says what is wrong and what would be right."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -187,3 +188,12 @@ def test_two_classes_cannot_share_a_name():
         @register
         class Other(Backend):
             name = "quest"
+
+
+def test_a_parameter_may_not_hide_a_method():
+    @dataclass(frozen=True, kw_only=True)
+    class Priced(parse_backend("quest").__class__):
+        cost: float = 0.5
+
+    with pytest.raises(ValueError, match="quest: no parameter may be called 'cost', which is a method of Backend"):
+        Priced()
