@@ -10,6 +10,7 @@ error is found.
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,14 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--logs", type=Path, help="folder for what each process says")
     given = parser.parse_args()
+    if given.processes < 1:
+        parser.error(f"--processes {given.processes} is out of range: 1 or more")
+    if shutil.which(MEMCHECK[0]) is None:
+        parser.error(f"{MEMCHECK[0]} is not on the PATH: it comes with CUDA's toolkit")
     environment = os.environ | SHORT
     ids = collected(given.tests, environment)
+    if not ids:
+        parser.error(f"no test in {' '.join(given.tests)} runs on short inputs without a CUDA graph")
     logs = given.logs or Path(tempfile.mkdtemp())
     logs.mkdir(parents=True, exist_ok=True)
     running = []

@@ -68,6 +68,8 @@ def main() -> None:
     if not torch.cuda.is_available():
         sys.exit("real_prefill needs a CUDA device; this machine has none")
     layers = read_layers(given.model, given.length, [int(layer) for layer in given.layers.split(",")], "cuda")
+    if not layers:
+        sys.exit(f"--layers {given.layers} is out of range: the model has none of them")
     together = tuple(torch.cat(parts, 1) for parts in zip(*layers.values()))
     print(
         f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {next(iter(layers.values()))[0].shape[2]} tokens"

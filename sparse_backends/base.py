@@ -88,7 +88,7 @@ class Backend(ABC):
         """What a prefill by this method costs on a GPU; None if that was not measured."""
         return None
 
-    def density(self, queries: int, keys: int) -> float:
+    def expected_density(self, queries: int, keys: int) -> float:
         """The share of full causal attention that a prefill will compute, as far as that can be told beforehand.
 
         It decides how a prompt is read (see `cost`), never what is recorded.

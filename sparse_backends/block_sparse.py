@@ -69,10 +69,10 @@ class BlockSparse(Backend):
         """Means of blocks, and blocks."""
         return block_cost(7_300, self.block)
 
-    def density(self, queries: int, keys: int) -> float:
+    def expected_density(self, queries: int, keys: int) -> float:
         """With a number of blocks given, that of as many in each row."""
         if self.sparsity is not None:
-            return super().density(queries, keys)
+            return super().expected_density(queries, keys)
         return kept_entries(BlockGrid(queries, keys, self.block), self.top_blocks or 0) / causal_entries(queries, keys)
 
     def floor(self, queries: int, keys: int) -> int:

@@ -63,9 +63,9 @@ class FlexPrefill(Backend):
         """Columns and diagonals of 64-blocks."""
         return Cost(13_000, 0.56)
 
-    def density(self, queries: int, keys: int) -> float:
+    def expected_density(self, queries: int, keys: int) -> float:
         """An `alpha` of 1 keeps all; what others keep is not known beforehand."""
-        return 1.0 if self.alpha == 1 else super().density(queries, keys)
+        return 1.0 if self.alpha == 1 else super().expected_density(queries, keys)
 
     def floor(self, queries: int, keys: int) -> int:
         """The forced columns and diagonals of `vertical_slash`."""

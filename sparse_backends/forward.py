@@ -168,7 +168,8 @@ class _Call:
         short = acts and self.faster_dense(q, k)
         if not acts or self.backend.phase == "evict" or short:
             plan: Plan = FullPlan(q.shape[2], k.shape[2], q.shape[0], q.shape[1], q.device)
-            self.run.ran_densely(q.shape[2]) if short else None
+            if short:
+                self.run.ran_densely(q.shape[2])
         else:
             more = {"memory": self.memory(part)} if self.backend.remembers else {}
             plan = self.backend.plan(q, k, scale=self.scale, layer=self.layer, prompt=prompt, **more)
@@ -186,7 +187,7 @@ class _Call:
             return False
         # One row's: what is said of it must not depend on the others of its batch.
         tokens, work = q.shape[2], q.shape[1] * q.shape[3] / (32 * 128)
-        return not cost.pays(tokens, self.backend.density(tokens, tokens), work)
+        return not cost.pays(tokens, self.backend.expected_density(tokens, tokens), work)
 
     def memory(self, part: Part) -> dict[str, Any] | None:
         """What the backend remembers of a part's keys; None where they are not a stretch of the cache."""

@@ -58,10 +58,10 @@ class VerticalSlash(Backend):
         """Columns and diagonals of 64-blocks."""
         return Cost(13_000, 0.55)
 
-    def density(self, queries: int, keys: int) -> float:
+    def expected_density(self, queries: int, keys: int) -> float:
         """With sizes given, that of as many whole lines; diagonals that lie apart run as wider blocks: more."""
         if self.sparsity is not None:
-            return super().density(queries, keys)
+            return super().expected_density(queries, keys)
         return min(1.0, ((self.verticals or 0) + (self.slashes or 0)) * queries / causal_entries(queries, keys))
 
     def floor(self, queries: int, keys: int) -> int:

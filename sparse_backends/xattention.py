@@ -70,9 +70,9 @@ class XAttention(Backend):
         """Sums of antidiagonals, and blocks."""
         return block_cost(8_600, self.block)
 
-    def density(self, queries: int, keys: int) -> float:
+    def expected_density(self, queries: int, keys: int) -> float:
         """A threshold of 1 keeps all; what others keep is not known beforehand."""
-        return 1.0 if self.threshold == 1 else super().density(queries, keys)
+        return 1.0 if self.threshold == 1 else super().expected_density(queries, keys)
 
     def floor(self, queries: int, keys: int) -> int:
         """The first block and the diagonal."""

@@ -71,15 +71,15 @@ def test_small_blocks_and_large_budgets_never_pay():
 
 
 def test_density_of_budgets():
-    assert parse_backend("xattention:threshold=1").density(4096, 4096) == 1
-    assert parse_backend("flexprefill:alpha=1").density(4096, 4096) == 1
-    assert parse_backend("flexprefill").density(4096, 4096) < 0.5
+    assert parse_backend("xattention:threshold=1").expected_density(4096, 4096) == 1
+    assert parse_backend("flexprefill:alpha=1").expected_density(4096, 4096) == 1
+    assert parse_backend("flexprefill").expected_density(4096, 4096) < 0.5
     blocks = parse_backend("block_sparse:block=128,top_blocks=64")
-    assert blocks.density(131072, 131072) == pytest.approx(0.12, abs=0.005)
-    assert blocks.density(4096, 4096) == 1
-    assert parse_backend("vertical_slash").density(32768, 32768) == pytest.approx(0.125, abs=1e-4)
-    assert parse_backend("vertical_slash").density(1024, 1024) == 1
-    assert parse_backend("xattention:sparsity=0.75").density(4096, 4096) == 0.25
+    assert blocks.expected_density(131072, 131072) == pytest.approx(0.12, abs=0.005)
+    assert blocks.expected_density(4096, 4096) == 1
+    assert parse_backend("vertical_slash").expected_density(32768, 32768) == pytest.approx(0.125, abs=1e-4)
+    assert parse_backend("vertical_slash").expected_density(1024, 1024) == 1
+    assert parse_backend("xattention:sparsity=0.75").expected_density(4096, 4096) == 0.25
 
 
 def test_by_name_the_method_always_runs():
